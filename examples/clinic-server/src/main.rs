@@ -1,0 +1,2 @@
+//! clinic-server
+fn main() {}
