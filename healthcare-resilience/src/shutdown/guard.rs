@@ -1,0 +1,47 @@
+use super::{CutOff, Stage, Token};
+use std::future::{Future, IntoFuture};
+
+/// Work in flight. The stage waits for it until it is dropped or the deadline passes.
+#[derive(Debug)]
+#[must_use = "the work is in flight only as long as its guard lives"]
+pub struct Guard {
+    stage: Stage,
+    name: &'static str,
+}
+
+impl Guard {
+    pub(crate) const fn new(stage: Stage, name: &'static str) -> Self {
+        Self { stage, name }
+    }
+
+    /// A token of the stage, for work that ends itself.
+    #[must_use]
+    pub fn token(&self) -> Token {
+        self.stage.token()
+    }
+
+    /// Runs `work` under this guard and drops it when the stage is cut off.
+    ///
+    /// # Errors
+    /// [`CutOff`] when the deadline passed first.
+    pub fn run<W: IntoFuture>(self, work: W) -> impl Future<Output = Result<W::Output, CutOff>> {
+        // Work before guard, in whichever state this future is dropped: the stage never counts work as gone that
+        // still holds something.
+        let held = (work.into_future(), self);
+        async move {
+            let (work, guard) = held;
+            let work = std::pin::pin!(work);
+            tokio::select! {
+                biased;
+                output = work => Ok(output),
+                () = guard.stage.until_cut() => Err(CutOff { stage: guard.stage.name() }),
+            }
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.stage.leave(self.name, std::thread::panicking());
+    }
+}
