@@ -1,2 +1,2 @@
-//! clinic-server
+//! The clinic server's program.
 fn main() {}

@@ -1,0 +1,3 @@
+//! The clinic server: a clinic's backend on the healthcare crates.
+
+pub mod fhir;
