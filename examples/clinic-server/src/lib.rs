@@ -1,3 +1,4 @@
 //! The clinic server: a clinic's backend on the healthcare crates.
 
+pub mod config;
 pub mod fhir;
