@@ -12,6 +12,8 @@ mod error;
 mod event;
 mod filter;
 mod id;
+#[cfg(feature = "crypto")]
+mod keys;
 mod outbox;
 mod receipt;
 mod record;
@@ -29,8 +31,12 @@ pub use error::*;
 pub use event::DomainEvent;
 pub use filter::RowFilter;
 pub use id::{ClinicId, CorrelationId, Id, InvalidId, SessionId, UserId};
+#[cfg(feature = "crypto")]
+pub use keys::*;
 pub use outbox::{Outbox, OutboxEntry, OutboxError, OutboxMessage};
 pub use receipt::{Acknowledge, NotDurable, Receipt};
+#[cfg(feature = "crypto")]
+pub(crate) use record::PhiReader;
 pub use record::{
     Field, FieldSet, Header, Hidden, Index, Phi, PlainColumn, Record, Term, UnknownField, UnreadableRecord,
     has_fact,

@@ -1,0 +1,23 @@
+//! Keys and sealing: AES-256-GCM (NIST SP 800-38D) under keys derived by HKDF-SHA256 (RFC 5869).
+//!
+//! ```text
+//! master key (provider: file, environment, a KMS of yours)
+//!   └─ wraps ── scope key, one per clinic ── subkeys: column · wrap · queue · reply · cursor · cache · index
+//!                 └─ wraps ── subject key, one per person ── column: destroy it and the person's rows are noise
+//! ```
+
+mod aead;
+#[cfg(feature = "key-files")]
+mod files;
+mod master;
+mod rows;
+mod scope;
+mod vault;
+
+pub use aead::KeyError;
+#[cfg(feature = "key-files")]
+pub use files::{KeyFile, KeyVariable};
+pub use master::{KeyId, KeyProvider, MasterKey, MemoryKeys};
+pub use rows::BlindToken;
+pub use scope::{ScopeKeys, SubjectKey, WrappedKey};
+pub use vault::{HouseCipher, MemoryScopeKeys, ScopeKeyStore, Vault};

@@ -1,0 +1,197 @@
+//! The vault: every clinic's keys, loaded when they are needed.
+
+use super::{
+    KeyError, KeyId, KeyProvider, MasterKey, ScopeKeys, WrappedKey,
+    aead::{self, Subkey, key_of, place},
+};
+use crate::{ClinicId, ClinicScope};
+use async_trait::async_trait;
+use ring::hmac;
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+use zeroize::Zeroizing;
+
+/// Keeps scope keys in their wrapped form.
+///
+/// # Contract
+/// `put_absent` is atomic: whoever comes second gets the first one's key.
+#[async_trait]
+pub trait ScopeKeyStore: fmt::Debug + Send + Sync {
+    /// The wrapped key of a clinic.
+    ///
+    /// # Errors
+    /// [`KeyError::Store`].
+    async fn get(&self, clinic: ClinicId) -> Result<Option<WrappedKey>, KeyError>;
+    /// Stores a clinic's wrapped key unless it has one, and says which it has now.
+    ///
+    /// # Errors
+    /// [`KeyError::Store`].
+    async fn put_absent(&self, clinic: ClinicId, key: WrappedKey) -> Result<WrappedKey, KeyError>;
+}
+
+/// Wrapped scope keys in memory.
+#[derive(Debug, Default)]
+pub struct MemoryScopeKeys(Mutex<HashMap<ClinicId, WrappedKey>>);
+
+#[async_trait]
+impl ScopeKeyStore for MemoryScopeKeys {
+    async fn get(&self, clinic: ClinicId) -> Result<Option<WrappedKey>, KeyError> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&clinic).cloned())
+    }
+    async fn put_absent(&self, clinic: ClinicId, key: WrappedKey) -> Result<WrappedKey, KeyError> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(clinic).or_insert(key).clone())
+    }
+}
+
+/// Holds the master keys, and the scope keys it has unwrapped. Hand it to storage and to nobody else.
+pub struct Vault {
+    masters: Vec<MasterKey>,
+    store: Arc<dyn ScopeKeyStore>,
+    scopes: RwLock<HashMap<ClinicId, Arc<ScopeKeys>>>,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").field("masters", &self.masters).finish_non_exhaustive()
+    }
+}
+
+impl Vault {
+    /// The most clinics whose keys are held unwrapped.
+    const SCOPES_MAX: usize = 10_000;
+
+    /// A vault of these master keys over this store.
+    ///
+    /// # Errors
+    /// [`KeyError::Provider`] when the provider has no key.
+    pub fn new(provider: &dyn KeyProvider, store: Arc<dyn ScopeKeyStore>) -> Result<Self, KeyError> {
+        let masters = provider.keys()?;
+        if masters.is_empty() {
+            return Err(KeyError::Provider("the key provider has no key: give it at least one".into()));
+        }
+        Ok(Self { masters, store, scopes: RwLock::default() })
+    }
+
+    /// The keys of a clinic, made when it has none yet.
+    ///
+    /// # Errors
+    /// [`KeyError`] when they cannot be loaded, unwrapped or stored.
+    pub async fn scope(&self, scope: ClinicScope) -> Result<Arc<ScopeKeys>, KeyError> {
+        let clinic = scope.clinic();
+        if let Some(keys) = self.scopes.read().unwrap_or_else(PoisonError::into_inner).get(&clinic) {
+            return Ok(Arc::clone(keys));
+        }
+        let wrapped = match self.store.get(clinic).await? {
+            Some(wrapped) => wrapped,
+            None => self.store.put_absent(clinic, self.new_scope_key(clinic)?).await?,
+        };
+        let keys = Arc::new(self.unwrap(clinic, &wrapped)?);
+        let mut scopes = self.scopes.write().unwrap_or_else(PoisonError::into_inner);
+        if scopes.len() >= Self::SCOPES_MAX {
+            scopes.clear();
+        }
+        Ok(Arc::clone(scopes.entry(clinic).or_insert(keys)))
+    }
+
+    fn new_scope_key(&self, clinic: ClinicId) -> Result<WrappedKey, KeyError> {
+        let mut plain = Zeroizing::new([0; KeyId::LENGTH + 32]);
+        let (head, tail) = plain.split_at_mut(KeyId::LENGTH);
+        head.copy_from_slice(KeyId::random()?.as_bytes());
+        tail.copy_from_slice(aead::random::<32>()?.as_slice());
+        let master = self.newest()?;
+        let wrap = Subkey::derived(master.id(), master.bytes(), &[b"master-wrap"])?;
+        wrap.seal(&scope_place(clinic), plain.as_slice()).map(WrappedKey)
+    }
+
+    fn unwrap(&self, clinic: ClinicId, wrapped: &WrappedKey) -> Result<ScopeKeys, KeyError> {
+        let master = self.named(key_of(&wrapped.0)?)?;
+        let wrap = Subkey::derived(master.id(), master.bytes(), &[b"master-wrap"])?;
+        let plain = wrap.open(&scope_place(clinic), &wrapped.0)?;
+        let (id, bytes) = plain.split_first_chunk::<{ KeyId::LENGTH }>().ok_or(KeyError::DoesNotOpen)?;
+        ScopeKeys::new(clinic, KeyId::from_bytes(*id), bytes.first_chunk().ok_or(KeyError::DoesNotOpen)?)
+    }
+
+    /// A cipher for what must open without the database: the audit log of each clinic, the users of the house.
+    #[must_use]
+    pub fn house_cipher(&self) -> HouseCipher {
+        HouseCipher { masters: self.masters.clone().into() }
+    }
+
+    /// A secret for one purpose of the house, the same every time: a signing key, a pepper.
+    ///
+    /// # Errors
+    /// [`KeyError::System`] when the system's cryptography fails.
+    pub fn secret(&self, purpose: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+        aead::derive(self.oldest()?.bytes(), &[b"master-secret", purpose.as_bytes()])
+    }
+
+    /// A keyed hash of a name by which something is looked up across clinics, such as a sign-in address.
+    ///
+    /// # Errors
+    /// [`KeyError::System`] when the system's cryptography fails.
+    pub fn lookup(&self, purpose: &str, name: &str) -> Result<[u8; 32], KeyError> {
+        let key = aead::derive(self.oldest()?.bytes(), &[b"master-lookup", purpose.as_bytes()])?;
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()), name.as_bytes());
+        tag.as_ref().first_chunk().copied().ok_or(KeyError::System)
+    }
+
+    fn newest(&self) -> Result<&MasterKey, KeyError> {
+        self.masters.last().ok_or(KeyError::System)
+    }
+    fn oldest(&self) -> Result<&MasterKey, KeyError> {
+        self.masters.first().ok_or(KeyError::System)
+    }
+    fn named(&self, id: KeyId) -> Result<&MasterKey, KeyError> {
+        self.masters.iter().find(|master| master.id() == id).ok_or(KeyError::UnknownKey(id))
+    }
+}
+
+fn scope_place(clinic: ClinicId) -> Vec<u8> {
+    place(&[b"scope-key", clinic.as_uuid().as_bytes()])
+}
+
+/// Seals and opens without a look-up: a subkey for each clinic and purpose is derived from the master key itself.
+#[derive(Debug, Clone)]
+pub struct HouseCipher {
+    masters: Arc<[MasterKey]>,
+}
+
+impl HouseCipher {
+    /// Seals bytes of a clinic for one purpose. `context` is authenticated and must be the same when opened.
+    ///
+    /// # Errors
+    /// [`KeyError`] when they cannot be sealed.
+    pub fn seal(
+        &self,
+        purpose: &str,
+        clinic: ClinicId,
+        context: &[u8],
+        plain: &[u8],
+    ) -> Result<Vec<u8>, KeyError> {
+        let master = self.masters.last().ok_or(KeyError::System)?;
+        subkey(master, purpose, clinic)?.seal(&place(&[context]), plain)
+    }
+
+    /// Opens what [`seal`](Self::seal) sealed for the same purpose, clinic and context.
+    ///
+    /// # Errors
+    /// [`KeyError::DoesNotOpen`] when it was not, or was changed; [`KeyError::UnknownKey`] when its master key is gone.
+    pub fn open(
+        &self,
+        purpose: &str,
+        clinic: ClinicId,
+        context: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let id = key_of(sealed)?;
+        let master = self.masters.iter().find(|master| master.id() == id).ok_or(KeyError::UnknownKey(id))?;
+        subkey(master, purpose, clinic)?.open(&place(&[context]), sealed)
+    }
+}
+
+fn subkey(master: &MasterKey, purpose: &str, clinic: ClinicId) -> Result<Subkey, KeyError> {
+    Subkey::derived(master.id(), master.bytes(), &[b"house", purpose.as_bytes(), clinic.as_uuid().as_bytes()])
+}
