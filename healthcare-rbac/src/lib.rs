@@ -1,1 +1,17 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod bounded;
+mod memory;
+mod secret;
+
+pub mod login;
+pub mod password;
+pub mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod throttle;
+pub mod token;
+pub mod user;
+
+pub use memory::MemoryAccounts;

@@ -1,0 +1,288 @@
+//! Hashing with argon2id, off the async threads and never more at once than memory allows.
+
+use super::Password;
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHasher as _, phc},
+};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use std::{fmt, str::FromStr, sync::Arc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The cost of one hash. Stored beside each hash, so that it can grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashParams {
+    /// Memory, in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub passes: u32,
+    /// Lanes (parallel chains of one hash).
+    pub lanes: u32,
+}
+
+impl Default for HashParams {
+    /// 19 MiB, two passes, one lane: the OWASP password storage cheat sheet's first choice for argon2id. RFC 9106 §4
+    /// recommends 64 MiB and three passes where memory allows.
+    fn default() -> Self {
+        Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 }
+    }
+}
+
+/// How a [`PasswordHasher`] works.
+#[derive(Debug, Clone, Copy)]
+pub struct HasherConfig {
+    /// The cost of new hashes.
+    pub params: HashParams,
+    /// The most hashes running at once: each takes one core and [`HashParams::memory_kib`].
+    pub parallel: usize,
+    /// The most callers that wait behind them; the next one is told [`PasswordError::Busy`].
+    pub queue: usize,
+}
+
+impl Default for HasherConfig {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self { params: HashParams::default(), parallel: cores, queue: 64 }
+    }
+}
+
+/// A [`HasherConfig`] that cannot work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "argon2id: 1 to 16 passes, 1 to 16 lanes, 8 KiB per lane to 1 GiB of memory, 1 to 1024 in parallel, a queue of at most 65536"
+)]
+pub struct InvalidConfig;
+
+/// A stored hash, in the PHC string form `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(Box<str>);
+
+impl PasswordHash {
+    /// The PHC string, for storing.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PasswordHash {
+    type Err = PasswordError;
+    fn from_str(text: &str) -> Result<Self, PasswordError> {
+        Parsed::read(text).map(|_| Self(text.into()))
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+/// What came of comparing a password with a stored hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The password is right.
+    Right,
+    /// The password is right, and its hash was made with less cost than is asked now: store this one instead, unless the
+    /// stored one has changed meanwhile.
+    RightRehashed(PasswordHash),
+    /// The password is wrong, or there is no such user.
+    Wrong,
+}
+
+/// Why a password could not be hashed or compared.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PasswordError {
+    /// Too many are waiting already.
+    #[error("too many sign-ins at once: try again in a few seconds")]
+    Busy,
+    /// The stored hash is not an argon2id PHC string, or asks for more than 1 GiB or 16 passes.
+    #[error("the stored password hash cannot be read: set the password again")]
+    Unreadable,
+    /// Memory for the hash, random bytes or the worker thread could not be had.
+    #[error("the password could not be hashed: the machine is out of memory or of random bytes")]
+    Failed(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
+}
+
+impl PasswordError {
+    fn failed(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Failed(Some(cause.into()))
+    }
+}
+
+/// Hashes and compares passwords. Clones share the limit.
+///
+/// A hash runs on a blocking thread and holds its place until it is *done*: a caller who goes away does not make room
+/// for another, or a flood of cancelled requests would use all memory.
+///
+/// ```
+/// use healthcare_rbac::password::{HashParams, HasherConfig, Password, PasswordHasher, Verdict};
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # let config = HasherConfig { params: HashParams { memory_kib: 64, passes: 1, lanes: 1 }, ..HasherConfig::default() };
+/// let hasher = PasswordHasher::new(config)?;
+/// let password = Password::new("a long walk by the river")?;
+/// let stored = hasher.hash(&password).await?;
+/// assert_eq!(hasher.verify(&password, Some(&stored)).await?, Verdict::Right);
+/// // No such user: the same work, the same answer as for a wrong password.
+/// assert_eq!(hasher.verify(&password, None).await?, Verdict::Wrong);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct PasswordHasher(Arc<Inner>);
+
+struct Inner {
+    params: Params,
+    cost: HashParams,
+    /// Places for those running and those waiting.
+    places: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+}
+
+impl fmt::Debug for PasswordHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordHasher").field("cost", &self.0.cost).finish_non_exhaustive()
+    }
+}
+
+impl PasswordHasher {
+    /// A hasher with this configuration.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`] when a cost or a limit is out of range.
+    pub fn new(config: HasherConfig) -> Result<Self, InvalidConfig> {
+        let cost = config.params;
+        if !affordable(cost) || !(1..=1024).contains(&config.parallel) || config.queue > 65_536 {
+            return Err(InvalidConfig);
+        }
+        Ok(Self(Arc::new(Inner {
+            params: cost.argon2().map_err(|_| InvalidConfig)?,
+            cost,
+            places: Arc::new(Semaphore::new(config.parallel.saturating_add(config.queue))),
+            running: Arc::new(Semaphore::new(config.parallel)),
+        })))
+    }
+
+    /// Hashes a password with a new random salt.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`] when the queue is full; [`PasswordError::Failed`] without memory or random bytes.
+    pub async fn hash(&self, password: &Password) -> Result<PasswordHash, PasswordError> {
+        let (inner, password) = (Arc::clone(&self.0), password.clone());
+        self.run(move || inner.fresh(&password)).await
+    }
+
+    /// Compares a password with the stored hash. `None` stands for an unknown user or one without a password: the same
+    /// work is done and the answer is [`Verdict::Wrong`].
+    ///
+    /// # Errors
+    /// As [`PasswordHasher::hash`], and [`PasswordError::Unreadable`] for a stored text that is no argon2id hash.
+    pub async fn verify(
+        &self,
+        password: &Password,
+        stored: Option<&PasswordHash>,
+    ) -> Result<Verdict, PasswordError> {
+        let (inner, password, stored) = (Arc::clone(&self.0), password.clone(), stored.cloned());
+        self.run(move || inner.compare(&password, stored.as_ref())).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
+    ) -> Result<T, PasswordError> {
+        let place = Arc::clone(&self.0.places).try_acquire_owned().map_err(|_| PasswordError::Busy)?;
+        let turn = Arc::clone(&self.0.running).acquire_owned().await.map_err(PasswordError::failed)?;
+        // Both permits travel into the work: dropping this future now frees neither before the hash is done.
+        let held: [OwnedSemaphorePermit; 2] = [place, turn];
+        let task = tokio::task::spawn_blocking(move || {
+            let result = work();
+            drop(held);
+            result
+        });
+        task.await.map_err(PasswordError::failed)?
+    }
+}
+
+impl HashParams {
+    fn argon2(self) -> Result<Params, argon2::Error> {
+        Params::new(self.memory_kib, self.passes, self.lanes, Some(32))
+    }
+}
+
+/// Also asked of stored hashes: a row somebody tampered with must not be able to take the machine's memory.
+fn affordable(cost: HashParams) -> bool {
+    (1..=16).contains(&cost.passes)
+        && (1..=16).contains(&cost.lanes)
+        && cost.memory_kib >= cost.lanes.saturating_mul(8)
+        && cost.memory_kib <= 1024 * 1024
+}
+
+struct Parsed {
+    cost: HashParams,
+    salt: Vec<u8>,
+    hash: Vec<u8>,
+}
+
+impl Parsed {
+    fn read(text: &str) -> Result<Self, PasswordError> {
+        let parsed = phc::PasswordHash::new(text).map_err(|_| PasswordError::Unreadable)?;
+        let params = Params::try_from(&parsed).map_err(|_| PasswordError::Unreadable)?;
+        let cost =
+            HashParams { memory_kib: params.m_cost(), passes: params.t_cost(), lanes: params.p_cost() };
+        let (Some(salt), Some(hash)) = (&parsed.salt, &parsed.hash) else {
+            return Err(PasswordError::Unreadable);
+        };
+        let known = parsed.algorithm.as_str() == "argon2id" && parsed.version == Some(0x13);
+        if !known || !affordable(cost) || hash.as_bytes().len() < 16 {
+            return Err(PasswordError::Unreadable);
+        }
+        Ok(Self { cost, salt: salt.as_ref().to_vec(), hash: hash.as_bytes().to_vec() })
+    }
+}
+
+impl Inner {
+    fn argon2(&self) -> Argon2<'_> {
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone())
+    }
+
+    fn fresh(&self, password: &Password) -> Result<PasswordHash, PasswordError> {
+        let mut salt = [0_u8; 16];
+        SystemRandom::new().fill(&mut salt).map_err(|_| PasswordError::Failed(None))?;
+        let hash = self
+            .argon2()
+            .hash_password_with_salt(password.as_bytes(), &salt)
+            .map_err(PasswordError::failed)?;
+        Ok(PasswordHash(hash.to_string().into()))
+    }
+
+    fn compare(&self, password: &Password, stored: Option<&PasswordHash>) -> Result<Verdict, PasswordError> {
+        let Some(stored) = stored else {
+            // The result is thrown away; the time is not.
+            let mut out = [0_u8; 32];
+            self.argon2()
+                .hash_password_into(password.as_bytes(), &[0; 16], &mut out)
+                .map_err(PasswordError::failed)?;
+            return Ok(Verdict::Wrong);
+        };
+        let parsed = Parsed::read(stored.as_str())?;
+        let params = Params::new(
+            parsed.cost.memory_kib,
+            parsed.cost.passes,
+            parsed.cost.lanes,
+            Some(parsed.hash.len()),
+        )
+        .map_err(|_| PasswordError::Unreadable)?;
+        let mut out = vec![0_u8; parsed.hash.len()];
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into(password.as_bytes(), &parsed.salt, &mut out)
+            .map_err(PasswordError::failed)?;
+        if !crate::secret::same(&out, &parsed.hash) {
+            return Ok(Verdict::Wrong);
+        }
+        let weaker = parsed.cost.memory_kib < self.cost.memory_kib || parsed.cost.passes < self.cost.passes;
+        if weaker { self.fresh(password).map(Verdict::RightRehashed) } else { Ok(Verdict::Right) }
+    }
+}

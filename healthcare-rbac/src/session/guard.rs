@@ -1,0 +1,148 @@
+//! The check of every request: is the sign-in behind this token still alive?
+
+use super::SessionStore;
+use crate::{bounded::Bounded, token::AccessClaims};
+use healthcare_core::{ClinicId, Clock, ErrorCode, SessionId, UserId};
+use jiff::Timestamp;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// The sign-in behind a token is over, or nobody can say.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionEnded {
+    /// Signed out, ended by the system, past its end, or not the session the token says.
+    #[error("this sign-in has ended")]
+    Ended,
+    /// The user's roles or clinics changed since the token was issued: refresh it.
+    #[error("the token is older than the user's present rights")]
+    Outdated,
+    /// The sessions could not be read. The request is refused.
+    #[error("the sign-in could not be checked")]
+    Unknown(#[source] super::StoreError),
+}
+
+impl SessionEnded {
+    /// The code of the catalogue.
+    #[must_use]
+    pub const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Ended => ErrorCode::SessionRevoked,
+            Self::Outdated => ErrorCode::TokenExpired,
+            Self::Unknown(error) => error.code(),
+        }
+    }
+}
+
+/// Checks sessions against their table, with a small memory.
+///
+/// # Contract
+/// - A session ended in this process is refused from that moment, one ended elsewhere at most `max_age` later: that a session
+///   lives is believed for so long and not longer, counted from *before* the table was read.
+/// - That a session is over is remembered without limit of time: it never lives again.
+/// - When the table cannot be read and nothing fresh is known, the answer is no.
+#[derive(Clone)]
+pub struct SessionGuard(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn SessionStore>,
+    clock: Arc<dyn Clock>,
+    max_age: Duration,
+    known: Mutex<Bounded<SessionId, Known>>,
+}
+
+#[derive(Clone, Copy)]
+enum Known {
+    Over,
+    Live(Live),
+}
+
+#[derive(Clone, Copy)]
+struct Live {
+    user: UserId,
+    clinic: ClinicId,
+    epoch: u64,
+    ends: Timestamp,
+    asked: Duration,
+}
+
+impl fmt::Debug for SessionGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionGuard").field("max_age", &self.0.max_age).finish_non_exhaustive()
+    }
+}
+
+impl SessionGuard {
+    /// A guard over `store` that believes in a live session for `max_age`, at most a minute. Zero asks the table each time.
+    #[must_use]
+    pub fn new(store: Arc<dyn SessionStore>, clock: Arc<dyn Clock>, max_age: Duration) -> Self {
+        let known = Mutex::new(Bounded::new(200_000));
+        Self(Arc::new(Inner { store, clock, max_age: max_age.min(Duration::from_secs(60)), known }))
+    }
+
+    /// Checks the session of a verified token.
+    ///
+    /// # Errors
+    /// [`SessionEnded`] when it is over, has changed, or could not be read.
+    pub async fn check(&self, claims: &AccessClaims) -> Result<(), SessionEnded> {
+        let asked = self.0.clock.monotonic();
+        let fresh = |live: &Live| asked.saturating_sub(live.asked) < self.0.max_age;
+        match self.recall(claims.session) {
+            Some(Known::Over) => Err(SessionEnded::Ended),
+            // A token newer than what is remembered is no reason to believe it: read again.
+            Some(Known::Live(live)) if fresh(&live) && claims.epoch <= live.epoch => {
+                self.judge(claims, &live)
+            }
+            _ => self.read(claims, asked).await,
+        }
+    }
+
+    /// Remembers that a session is over. Sign-outs of this process call it.
+    pub fn forget(&self, session: SessionId) {
+        self.lock().insert(session, Known::Over);
+    }
+
+    async fn read(&self, claims: &AccessClaims, asked: Duration) -> Result<(), SessionEnded> {
+        let stored = self.0.store.session(claims.session).await.map_err(SessionEnded::Unknown)?;
+        let alive = stored.filter(|row| row.user_active && row.session.revoked.is_none());
+        let Some(row) = alive else {
+            self.forget(claims.session);
+            return Err(SessionEnded::Ended);
+        };
+        let session = &row.session;
+        let live = Live {
+            user: session.user,
+            clinic: session.clinic,
+            epoch: row.user_epoch,
+            ends: session.ends,
+            asked,
+        };
+        let mut known = self.lock();
+        // A sign-out that came while the table was read wins.
+        if matches!(known.get_mut(&claims.session), Some(Known::Over)) {
+            return Err(SessionEnded::Ended);
+        }
+        known.insert(claims.session, Known::Live(live));
+        drop(known);
+        self.judge(claims, &live)
+    }
+
+    fn judge(&self, claims: &AccessClaims, live: &Live) -> Result<(), SessionEnded> {
+        let same = live.user == claims.user && live.clinic == claims.clinic;
+        if !same || self.0.clock.now() >= live.ends {
+            return Err(SessionEnded::Ended);
+        }
+        if claims.epoch == live.epoch { Ok(()) } else { Err(SessionEnded::Outdated) }
+    }
+
+    fn recall(&self, session: SessionId) -> Option<Known> {
+        self.lock().get_mut(&session).copied()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Bounded<SessionId, Known>> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
