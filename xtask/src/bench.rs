@@ -31,7 +31,7 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     }
     let target = workspace::target()?;
     let mut command = process::cargo();
-    command.args(["run", "--release", "--locked", "--manifest-path"]).arg(manifest);
+    command.args(["run", "--release", "--manifest-path"]).arg(manifest);
     command.arg("--target-dir").arg(target.join("bench-build"));
     command.args(["--", "--out"]).arg(target.join("bench").join("summary.json"));
     if options.quick {

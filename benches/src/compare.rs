@@ -1,0 +1,168 @@
+//! Two sides, interleaved, with a control.
+
+use crate::{
+    report::{Row, Verdict},
+    stats,
+};
+use std::time::Instant;
+
+/// Runs one round and returns its samples, each in the comparison's unit.
+pub(crate) type Side = Box<dyn FnMut() -> Vec<f64>>;
+
+/// Which way the target points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Better {
+    /// The ratio is to be at most the target.
+    Lower,
+    /// The ratio is to be at least the target: for throughput.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no area measures throughput"))]
+    Higher,
+}
+
+/// Ours against a peer.
+pub(crate) struct Comparison {
+    pub(crate) name: &'static str,
+    pub(crate) peer_name: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) better: Better,
+    /// The bound on ours ÷ peer.
+    pub(crate) target: f64,
+    /// What is the same on both sides, and what is not.
+    pub(crate) held_equal: &'static str,
+    pub(crate) ours: Side,
+    pub(crate) peer: Side,
+}
+
+/// The largest deviation of ours from ours with which a verdict is given.
+const CONTROL: f64 = 0.02;
+
+impl Comparison {
+    /// Runs all rounds.
+    pub(crate) fn run(mut self, area: &str, rounds: usize) -> Row {
+        // The first rounds warm caches, branch predictors and the allocator, and are thrown away.
+        for _ in 0..rounds.div_ceil(10) {
+            (self.ours)();
+            (self.peer)();
+        }
+        let mut samples = [Vec::new(), Vec::new(), Vec::new()];
+        let (mut ratios, mut controls) = (Vec::new(), Vec::new());
+        for round in 0..rounds {
+            let mut medians = [0.0; 3];
+            for turn in 0..3 {
+                let side = order(round, turn);
+                let taken = if side == PEER { (self.peer)() } else { (self.ours)() };
+                medians[side] = stats::median(&taken);
+                samples[side].extend(taken);
+            }
+            ratios.push(medians[OURS] / medians[PEER]);
+            controls.push(medians[OURS] / medians[AGAIN]);
+        }
+        let (ci_low, ci_high) = stats::interval(&ratios);
+        let control = stats::median(&controls);
+        Row {
+            area: area.to_owned(),
+            name: self.name,
+            ours_p50: stats::median(&samples[OURS]),
+            ours_p99: stats::percentile(&samples[OURS], 0.99),
+            peer_p50: stats::median(&samples[PEER]),
+            peer_p99: stats::percentile(&samples[PEER], 0.99),
+            peer_name: self.peer_name,
+            unit: self.unit,
+            ratio: stats::median(&ratios),
+            ci_low,
+            ci_high,
+            control,
+            rounds,
+            target: self.target,
+            better: if self.better == Better::Lower { "lower" } else { "higher" },
+            held_equal: self.held_equal,
+            verdict: verdict((ci_low, ci_high), control, self.target, self.better),
+        }
+    }
+}
+
+const OURS: usize = 0;
+const PEER: usize = 1;
+const AGAIN: usize = 2;
+
+/// Which side has this turn: the six orders of three sides, one after the other.
+fn order(round: usize, turn: usize) -> usize {
+    let at = if round % 6 < 3 { turn } else { 2 - turn };
+    (at + round) % 3
+}
+
+fn verdict((low, high): (f64, f64), control: f64, target: f64, better: Better) -> Verdict {
+    let (good, bad) = match better {
+        Better::Lower => (high <= target, low > target),
+        Better::Higher => (low >= target, high < target),
+    };
+    // Written so that a control that is not a number decides nothing.
+    if !((control - 1.0).abs() <= CONTROL) {
+        Verdict::Undecided
+    } else if good {
+        Verdict::Met
+    } else if bad {
+        Verdict::Missed
+    } else {
+        Verdict::Undecided
+    }
+}
+
+/// A side that calls a function in batches: a round is `batches` samples, each the mean nanoseconds of `size` calls.
+pub(crate) fn batches(batches: usize, size: u32, mut call: impl FnMut() + 'static) -> Side {
+    Box::new(move || {
+        (0..batches)
+            .map(|_| {
+                let start = Instant::now();
+                (0..size).for_each(|_| call());
+                start.elapsed().as_nanos() as f64 / f64::from(size)
+            })
+            .collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AGAIN, Better, Comparison, OURS, PEER, order, verdict};
+    use crate::report::Verdict;
+
+    fn fixed(ours: f64, peer: f64, target: f64) -> Comparison {
+        Comparison {
+            name: "n",
+            peer_name: "p",
+            unit: "ns",
+            better: Better::Lower,
+            target,
+            held_equal: "",
+            ours: Box::new(move || vec![ours; 5]),
+            peer: Box::new(move || vec![peer; 5]),
+        }
+    }
+
+    #[test]
+    fn a_clear_difference_is_decided() {
+        let row = fixed(120.0, 100.0, 1.5).run("a", 30);
+        assert_eq!((row.ratio, row.control, row.verdict), (1.2, 1.0, Verdict::Met));
+        assert_eq!(fixed(200.0, 100.0, 1.5).run("a", 30).verdict, Verdict::Missed);
+    }
+
+    #[test]
+    fn doubt_stays_undecided() {
+        assert_eq!(verdict((1.0, 2.0), 1.0, 1.5, Better::Lower), Verdict::Undecided);
+        assert_eq!(verdict((1.0, 1.1), 1.05, 1.5, Better::Lower), Verdict::Undecided);
+        assert_eq!(verdict((1.0, 1.1), f64::NAN, 1.5, Better::Lower), Verdict::Undecided);
+        assert_eq!(verdict((2.0, 2.1), 1.0, 1.5, Better::Higher), Verdict::Met);
+        assert_eq!(verdict((1.0, 1.1), 1.0, 1.5, Better::Higher), Verdict::Missed);
+    }
+
+    #[test]
+    fn every_round_has_each_side_once_and_all_orders_come() {
+        let orders: std::collections::BTreeSet<[usize; 3]> =
+            (0..6).map(|round| [order(round, 0), order(round, 1), order(round, 2)]).collect();
+        assert_eq!(orders.len(), 6);
+        for mut seen in orders {
+            seen.sort_unstable();
+            assert_eq!(seen, [OURS, PEER, AGAIN]);
+        }
+    }
+}
