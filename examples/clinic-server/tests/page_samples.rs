@@ -1,0 +1,126 @@
+//! Pages rendered from made-up values: what is escaped, labelled and marked as hidden.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+use askama::Template;
+use clinic_server::pages::view::*;
+
+fn frame(section: Section) -> Frame {
+    let person = PersonBadge { clinic: "Harbour Clinic".into(), roles: "DOCTOR".into() };
+    Frame { person: Some(person), csrf: "c5rf".into(), section, demo: true }
+}
+
+fn value(text: &str) -> Shown {
+    Shown::Value(text.into())
+}
+
+fn patients() -> PatientsPage {
+    let row = |name: &str, record_number| PatientRow {
+        id: "018f6c3e-7b1a-7c3d-9e55-0242ac120002".into(),
+        name: value(name),
+        birth_date: value("1987-04-30"),
+        sex: value("female"),
+        record_number,
+    };
+    PatientsPage {
+        frame: frame(Section::Patients),
+        asked: Asked { name: "<b>o'".into(), ..Asked::default() },
+        problem: None,
+        results: Some(Results {
+            rows: vec![row("Okonkwo, Adaeze", value("HC-10423")), row("O’Brien <script>", Shown::Hidden), row("Ochoa, Luz", Shown::Absent)],
+            next: Some("cursor".into()),
+        }),
+    }
+}
+
+fn chart() -> ChartPage {
+    let rows = |rows: &[[&str; 3]]| Some(rows.iter().map(|row| row.iter().map(|text| value(text)).collect()).collect());
+    let part = |id, title, rows| ChartPart { id, title, nothing: "Nothing recorded.", columns: &["When", "What", "Value"], rows };
+    let many: Vec<[&str; 3]> = vec![["2019-05-31", "Body weight", "71.4 kg"]; 40];
+    ChartPage {
+        frame: frame(Section::Patients),
+        person: ChartPerson {
+            name: value("Okonkwo, Adaeze"),
+            birth_date: value("1987-04-30"),
+            age: Some("39 years".into()),
+            sex: value("female"),
+            record_number: value("HC-10423"),
+            phone: Shown::Hidden,
+            email: Shown::Absent,
+            address: value("14 Quay Street, 02110 Boston"),
+            deceased: false,
+        },
+        parts: vec![
+            part("allergies", "Allergies", rows(&[["2011", "Penicillin G", "high"]])),
+            part("conditions", "Conditions", rows(&[["2016-02-11", "Hypertension", "active"], ["2018", "Acute bronchitis", "resolved"]])),
+            part("medications", "Medications", None),
+            part("observations", "Observations", rows(&many)),
+            part("immunizations", "Immunisations", rows(&[])),
+        ],
+    }
+}
+
+fn logger() -> LoggerPage {
+    let entry = |number: &str, outcome: &str, tone| LogEntry {
+        number: number.into(),
+        at: "2026-03-01T09:00:00Z".into(),
+        time: "2026-03-01 09:00:00".into(),
+        who: "user 018f6c3e".into(),
+        what: "read patient 018f6c3e".into(),
+        purpose: "TREAT".into(),
+        outcome: outcome.into(),
+        tone,
+    };
+    LoggerPage {
+        frame: frame(Section::Logger),
+        verdict: Some(Verdict { sound: true, text: "1,204 entries checked: every one is in order.".into() }),
+        entries: vec![entry("1204", "allowed", "given"), entry("1203", "denied: role", "refused"), entry("1202", "written", "")],
+    }
+}
+
+fn pages() -> Vec<(&'static str, String)> {
+    let door = |problem| SignInPage {
+        frame: Frame { person: None, csrf: "c5rf".into(), section: Section::Other, demo: true },
+        problem,
+    };
+    let problem = ProblemPage {
+        frame: frame(Section::Other),
+        title: "Not found".into(),
+        text: "There is no such patient.".into(),
+        code: "PATIENT_NOT_FOUND".into(),
+        correlation: Some("018f6c3e-7b1a-7c3d-9e55-0242ac120002".into()),
+    };
+    vec![
+        ("sign-in", door(Some("E-mail and password do not match.".into())).render().unwrap()),
+        ("patients", patients().render().unwrap()),
+        ("chart", chart().render().unwrap()),
+        ("logger", logger().render().unwrap()),
+        ("problem", problem.render().unwrap()),
+    ]
+}
+
+#[test]
+fn pages_hold_nothing_that_their_policy_forbids() {
+    for (name, html) in pages() {
+        for forbidden in ["<script", "<style", " style=", " onclick", "javascript:", "http://", "https://", "<img"] {
+            assert!(!html.contains(forbidden), "{forbidden} in {name}");
+        }
+        assert_eq!(html.matches("<h1").count(), 1, "{name}");
+        assert_eq!(html.matches("method=\"post\"").count(), html.matches("name=\"csrf\" value=\"c5rf\"").count(), "{name}");
+        for input in html.split("<input").skip(1).filter(|input| !input.contains("type=\"hidden\"")) {
+            let id = input.split("id=\"").nth(1).unwrap().split('"').next().unwrap();
+            assert!(html.contains(&format!("<label for=\"{id}\"")), "{id} in {name} has no label");
+        }
+    }
+}
+
+#[test]
+fn values_are_escaped_and_hidden_ones_said_to_be_hidden() {
+    let html = patients().render().unwrap();
+    assert!(html.contains("O’Brien &#60;script&#62;") && html.contains("value=\"&#60;b&#62;o&#39;\""), "{html}");
+    assert_eq!(html.matches("<span class=\"hidden\">hidden</span>").count(), 1);
+    assert_eq!(html.matches("not recorded</span>").count(), 1);
+    let html = chart().render().unwrap();
+    assert!(html.contains("Your role does not show this part of the chart."));
+    assert!(html.contains("class=\"part card warns\" id=\"allergies\" open"));
+    assert!(html.contains("id=\"observations\">"), "a long part is closed");
+}
