@@ -96,15 +96,12 @@ fn verdict((low, high): (f64, f64), control: f64, target: f64, better: Better) -
         Better::Lower => (high <= target, low > target),
         Better::Higher => (low >= target, high < target),
     };
-    // Written so that a control that is not a number decides nothing.
-    if !((control - 1.0).abs() <= CONTROL) {
-        Verdict::Undecided
-    } else if good {
-        Verdict::Met
-    } else if bad {
-        Verdict::Missed
-    } else {
-        Verdict::Undecided
+    // A control that is not a number is not steady either.
+    let steady = (control - 1.0).abs() <= CONTROL;
+    match (steady, good, bad) {
+        (true, true, _) => Verdict::Met,
+        (true, _, true) => Verdict::Missed,
+        _ => Verdict::Undecided,
     }
 }
 
