@@ -20,6 +20,15 @@ mod record;
 mod relation;
 mod repository;
 mod time;
+mod value;
+
+// The domain: the records and rules of a clinic, on top of the kernel.
+#[cfg(feature = "appointment")]
+mod appointments;
+#[cfg(feature = "clinic")]
+mod clinics;
+#[cfg(feature = "clinical")]
+mod clinical;
 
 pub use access::*;
 pub use audit::{AuditEvent, AuditEventId, AuditSink, Durability, KindCount, MemoryAudit, Outcome};
@@ -45,6 +54,14 @@ pub(crate) use record::{Kernel, PhiWriter};
 pub use relation::{MemoryRelations, RelationError, RelationSource};
 pub use repository::*;
 pub use time::{Clock, ManualClock, SystemClock};
+pub use value::*;
+
+#[cfg(feature = "clinic")]
+pub use clinics::*;
+#[cfg(feature = "clinical")]
+pub use clinical::*;
+#[cfg(feature = "appointment")]
+pub use appointments::*;
 
 /// What the macros expand to. Not part of the interface.
 #[doc(hidden)]

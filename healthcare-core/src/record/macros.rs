@@ -92,7 +92,7 @@ macro_rules! record {
             fn write_phi(&self, writer: &mut $crate::__private::PhiWriter) {
                 $(writer.field(stringify!($field), &self.protected.$field);)*
             }
-            #[allow(unused_mut)]
+            #[allow(unused_mut, unused_variables)]
             fn terms(&self, kernel: &$crate::__private::Kernel) -> ::std::vec::Vec<$crate::Term> {
                 let mut terms = ::std::vec::Vec::new();
                 $($crate::__private::terms::<$module::$Field>(&self.protected, kernel, stringify!($field), &mut terms);)*
@@ -129,7 +129,7 @@ macro_rules! record {
 
             #[allow(dead_code)]
             #[repr(u32)]
-            enum Bit { $($Field),* }
+            enum Bit { $($Field,)* End }
             const _: () = assert!(
                 <$Record as $crate::Record>::FIELDS.len() <= 64,
                 "a record has at most 64 protected fields"
