@@ -1,1 +1,19 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod checkpoint;
+mod cipher;
+mod error;
+mod frame;
+mod log;
+mod read;
+mod storage;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod verify;
+
+pub use checkpoint::{Checkpoint, CheckpointError, CheckpointKey, CheckpointSigner};
+pub use cipher::BodyCipher;
+pub use error::{CipherError, Fault, OpenError, ReadError};
+pub use log::{AuditLog, LogBuilder, LogHead, Recovery};
+pub use read::{Entry, Page, Query};

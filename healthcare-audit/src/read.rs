@@ -1,0 +1,136 @@
+//! Reading events back, newest first.
+
+use crate::{BodyCipher, ReadError, cipher::body_context, frame::Frame, log::Archive};
+use healthcare_core::{AuditEvent, AuditEventId, ClinicId, CorrelationId, Outcome, UserId};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// Most entries on one page.
+const MAX_PAGE: usize = 1_000;
+/// Bytes of log looked at for one page, unless told otherwise.
+const BUDGET: u64 = 256 << 20;
+
+/// Which events of a clinic are wanted.
+#[derive(Debug, Clone)]
+pub struct Query {
+    clinic: ClinicId,
+    subject: Option<Uuid>,
+    user: Option<UserId>,
+    before: u64,
+    limit: usize,
+    budget: u64,
+}
+
+impl Query {
+    /// The latest events of a clinic.
+    #[must_use]
+    pub const fn new(clinic: ClinicId) -> Self {
+        Self { clinic, subject: None, user: None, before: u64::MAX, limit: 100, budget: BUDGET }
+    }
+
+    /// Only what concerns this person: asked about, or among those disclosed.
+    #[must_use]
+    pub const fn subject(mut self, subject: Uuid) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
+    /// Only what this user did.
+    #[must_use]
+    pub const fn user(mut self, user: UserId) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// Only entries before this one: [`Page::next`] of the page before.
+    #[must_use]
+    pub const fn before(mut self, sequence: u64) -> Self {
+        self.before = sequence;
+        self
+    }
+
+    /// Most entries on the page (default 100, at most 1,000).
+    #[must_use]
+    pub const fn limit(mut self, limit: usize) -> Self {
+        self.limit = if limit > MAX_PAGE { MAX_PAGE } else { limit };
+        self
+    }
+
+    /// Most bytes of the log to look at for this page (default 256 MiB). A page may come back short, or empty, with more to follow.
+    #[must_use]
+    pub const fn budget(mut self, bytes: u64) -> Self {
+        self.budget = bytes;
+        self
+    }
+
+    fn wants(&self, event: &AuditEvent) -> bool {
+        let by = self.user.is_none_or(|user| event.actor.user() == Some(user));
+        by && self.subject.is_none_or(|subject| concerns(event, subject))
+    }
+}
+
+fn concerns(event: &AuditEvent, subject: Uuid) -> bool {
+    let disclosed = |subjects: &[Uuid]| subjects.contains(&subject);
+    event.ask.subject == Some(subject)
+        || event.ask.target == Some(subject)
+        || matches!(&event.outcome, Outcome::Disclosed { subjects, .. } if disclosed(subjects))
+}
+
+/// An entry that was read back.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Its place in the log.
+    pub sequence: u64,
+    /// The epoch it was written in.
+    pub epoch: u64,
+    /// When it was written, by the writer's clock.
+    pub written: Timestamp,
+    /// The event's identity.
+    pub id: AuditEventId,
+    /// The event; nothing when its body does not open (the key is gone or not loaded, or the body was changed).
+    pub event: Option<AuditEvent>,
+}
+
+/// Entries, newest first.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Page {
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// Where the next page begins ([`Query::before`]); nothing when there is no more.
+    pub next: Option<u64>,
+}
+
+pub(crate) fn page(archive: &dyn Archive, cipher: &dyn BodyCipher, query: &Query) -> Result<Page, ReadError> {
+    let mut entries = Vec::new();
+    if query.limit == 0 {
+        return Ok(Page { entries, next: Some(query.before) });
+    }
+    let narrowed = query.subject.is_some() || query.user.is_some();
+    let next = archive.newest(query.clinic.as_uuid(), query.before, query.budget, &mut |frame| {
+        let entry = open(frame, cipher);
+        if entry.event.as_ref().map_or(!narrowed, |event| query.wants(event)) {
+            entries.push(entry);
+        }
+        entries.len() >= query.limit
+    })?;
+    Ok(Page { entries, next })
+}
+
+/// Opens an entry's body.
+pub(crate) fn open(frame: &Frame<'_>, cipher: &dyn BodyCipher) -> Entry {
+    let clinic = ClinicId::from_uuid(frame.head.clinic);
+    let id = AuditEventId {
+        correlation: CorrelationId::from_uuid(frame.head.correlation),
+        number: frame.head.number,
+    };
+    let plain = cipher.open(clinic, &body_context(clinic, id), frame.body).ok();
+    Entry {
+        sequence: frame.head.sequence,
+        epoch: frame.head.epoch,
+        written: Timestamp::from_microsecond(frame.head.written).unwrap_or(Timestamp::UNIX_EPOCH),
+        id,
+        event: plain.and_then(|plain| serde_json::from_slice(&plain).ok()),
+    }
+}
