@@ -2,25 +2,30 @@
 
 use super::{files::sources, found};
 use crate::{failure::Outcome, workspace};
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
-/// The domain's modules. Every other module of the crate is kernel.
-const DOMAIN: &[&str] =
-    &["appointment", "billing", "clinic", "clinical", "patient", "practitioner"];
+/// The domain's folders. Every other module of the crate is kernel.
+const DOMAIN: &[&str] = &["appointments", "billing", "clinical", "clinics"];
 
 /// The table of contents: it names every module, and re-exports.
 const CONTENTS: &str = "lib.rs";
 
 /// # Errors
-/// Names every import of a domain module from the kernel.
+/// Names every import of the domain from the kernel.
 pub(super) fn check() -> Outcome<()> {
     let source = workspace::root().join("healthcare-core").join("src");
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    // The crate's root re-exports the domain, so its items' names are as telling as its modules'.
+    let mut domain: BTreeSet<String> = DOMAIN.iter().map(|&name| name.to_owned()).collect();
+    for folder in DOMAIN {
+        domain.extend(exports(&read(&source.join(folder).join("mod.rs"))));
+    }
     let mut problems = Vec::new();
     for path in sources(&source)? {
         let name = path.strip_prefix(&source).unwrap_or(&path);
         if !is_domain(name) && name != Path::new(CONTENTS) {
-            let text = std::fs::read_to_string(&path).unwrap_or_default();
-            problems.extend(imports(&text).into_iter().map(|it| format!("{} imports {it}", name.display())));
+            let hits = imports(&read(&path), &domain);
+            problems.extend(hits.into_iter().map(|it| format!("{} imports {it}", name.display())));
         }
     }
     found("kernel modules that import the domain", &problems)
@@ -31,25 +36,32 @@ fn is_domain(path: &Path) -> bool {
     first.is_some_and(|first| DOMAIN.contains(&first.trim_end_matches(".rs")))
 }
 
-/// The domain modules a source text names by a path from the crate's root, in a `use` or in an expression.
-fn imports(text: &str) -> Vec<String> {
-    let code: String = text.lines().map(|line| line.split("//").next().unwrap_or_default()).fold(
-        String::new(),
-        |mut all, line| {
-            all.push_str(line);
-            all.push(' ');
-            all
-        },
-    );
-    let mut hits = Vec::new();
+/// A source text without comments, on one line.
+fn code(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+    lines.join(" ")
+}
+
+/// The names that a folder's table of contents re-exports: `pub use file::{a, B};`.
+fn exports(contents: &str) -> BTreeSet<String> {
+    let code = code(contents);
+    let statements = code.match_indices("pub use ").filter_map(|(at, found)| {
+        let statement = code.get(at + found.len()..)?.split(';').next()?;
+        Some(statement.split_once("::")?.1.to_owned())
+    });
+    statements.flat_map(|names| heads(&names)).filter(|name| !name.is_empty()).collect()
+}
+
+/// The domain's names that a source text reaches by a path from the crate's root, in a `use` or in an expression.
+fn imports(text: &str, domain: &BTreeSet<String>) -> BTreeSet<String> {
+    let code = code(text);
+    let mut hits = BTreeSet::new();
     for root in ["crate::", "super::"] {
         for (at, _) in code.match_indices(root) {
             let rest = code.get(at + root.len()..).unwrap_or_default();
-            hits.extend(heads(rest).into_iter().filter(|head| DOMAIN.contains(&head.as_str())));
+            hits.extend(heads(rest).into_iter().filter(|head| domain.contains(head)));
         }
     }
-    hits.sort();
-    hits.dedup();
     hits
 }
 
@@ -79,19 +91,24 @@ fn heads(path: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{imports, is_domain};
-    use std::path::Path;
+    use super::{exports, imports, is_domain};
+    use std::{collections::BTreeSet, path::Path};
+
+    fn found(text: &str) -> Vec<String> {
+        let domain: BTreeSet<String> = ["clinics", "patient", "Patient"].map(str::to_owned).into();
+        imports(text, &domain).into_iter().collect()
+    }
 
     #[test]
     fn imports_are_found_in_every_spelling() {
-        for text in [
-            "use crate::patient::Name;",
-            "use crate::{Id, patient};",
-            "use crate::{\n    gate::{Gate, open},\n    patient::{Name, Birth},\n};",
-            "fn f() -> crate::patient::Name { todo() }",
-            "use super::patient;",
+        for (text, name) in [
+            ("use crate::clinics::Patient;", "clinics"),
+            ("use crate::{Id, patient};", "patient"),
+            ("use crate::{\n    gate::{Gate, open},\n    patient::{Name, Birth},\n};", "patient"),
+            ("fn f() -> crate::Patient { todo() }", "Patient"),
+            ("use super::patient;", "patient"),
         ] {
-            assert_eq!(imports(text), ["patient"], "{text}");
+            assert_eq!(found(text), [name], "{text}");
         }
     }
 
@@ -104,13 +121,20 @@ mod tests {
             "use crate::{gate::{patient, open}};",
             "use other::patient;",
         ] {
-            assert!(imports(text).is_empty(), "{text}");
+            assert!(found(text).is_empty(), "{text}");
         }
     }
 
     #[test]
+    fn re_exports_are_read() {
+        let names =
+            exports("mod a;\npub use a::{Patient, // who\n    patient};\npub use b::Zone;\nuse c::Hidden;\n");
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["Patient", "Zone", "patient"]);
+    }
+
+    #[test]
     fn folders_and_files_of_the_domain_are_known() {
-        assert!(is_domain(Path::new("patient.rs")) && is_domain(Path::new("appointment/book.rs")));
-        assert!(!is_domain(Path::new("gate.rs")) && !is_domain(Path::new("gate/patient.rs")));
+        assert!(is_domain(Path::new("clinics.rs")) && is_domain(Path::new("appointments/book.rs")));
+        assert!(!is_domain(Path::new("gate.rs")) && !is_domain(Path::new("gate/clinics.rs")));
     }
 }
