@@ -25,10 +25,10 @@ mod value;
 // The domain: the records and rules of a clinic, on top of the kernel.
 #[cfg(feature = "appointment")]
 mod appointments;
-#[cfg(feature = "clinic")]
-mod clinics;
 #[cfg(feature = "clinical")]
 mod clinical;
+#[cfg(feature = "clinic")]
+mod clinics;
 
 pub use access::*;
 pub use audit::{AuditEvent, AuditEventId, AuditSink, Durability, KindCount, MemoryAudit, Outcome};
@@ -56,12 +56,12 @@ pub use repository::*;
 pub use time::{Clock, ManualClock, SystemClock};
 pub use value::*;
 
-#[cfg(feature = "clinic")]
-pub use clinics::*;
-#[cfg(feature = "clinical")]
-pub use clinical::*;
 #[cfg(feature = "appointment")]
 pub use appointments::*;
+#[cfg(feature = "clinical")]
+pub use clinical::*;
+#[cfg(feature = "clinic")]
+pub use clinics::*;
 
 /// What the macros expand to. Not part of the interface.
 #[doc(hidden)]

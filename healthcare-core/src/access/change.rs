@@ -1,6 +1,6 @@
 //! Changes: everything that is committed together, as one argument.
 
-use super::case::Case;
+use super::{Released, case::Case};
 use crate::{
     AccessError, AuditEvent, Claims, ClinicId, ClinicScope, DomainEvent, FieldSet, Id, Kernel, KindCount,
     Outcome, PhiWriter, PlainColumn, Record, Term, UserId, Value,
@@ -164,7 +164,7 @@ pub struct Change<T: Record> {
     pub(super) claims: Claims,
     pub(super) events: Vec<DomainEvent>,
     pub(super) remember: Option<Remember>,
-    root: (Id<T>, Option<Uuid>, i64),
+    root: Arc<T>,
 }
 
 impl<T: Record> Change<T> {
@@ -172,14 +172,15 @@ impl<T: Record> Change<T> {
     pub const ROWS_MAX: usize = 20_000;
 
     pub(super) fn new(case: Case, how: Write, row: T) -> Self {
-        let root = (row.id(), row.subject(), row.version() + 1);
+        let mut root = row.clone();
+        root.set_version(&Kernel(()), row.version() + 1);
         Self {
             case,
             rows: vec![WriteRow::new(how, row)],
             claims: Claims::default(),
             events: Vec::new(),
             remember: None,
-            root,
+            root: Arc::new(root),
         }
     }
 
@@ -188,16 +189,16 @@ impl<T: Record> Change<T> {
         self.case.scope().clinic()
     }
     /// The record that was asked for.
-    pub const fn id(&self) -> Id<T> {
-        self.root.0
+    pub fn id(&self) -> Id<T> {
+        self.root.id()
     }
     /// Whose it is.
-    pub const fn subject(&self) -> Option<Uuid> {
-        self.root.1
+    pub fn subject(&self) -> Option<Uuid> {
+        self.root.subject()
     }
     /// The version the record will have.
-    pub const fn version(&self) -> i64 {
-        self.root.2
+    pub fn version(&self) -> i64 {
+        self.root.version()
     }
     /// How many rows there are.
     pub const fn len(&self) -> usize {
@@ -206,6 +207,13 @@ impl<T: Record> Change<T> {
     /// Never: a change has at least the row it was made of.
     pub const fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// The record as it will be, for views that answer what was committed.
+    #[must_use]
+    pub fn preview(&self) -> Released<T> {
+        let hidden = self.case.terms.hidden(T::KIND).unwrap_or(FieldSet::ALL);
+        Released::new(Arc::clone(&self.root), hidden)
     }
 
     /// Adds a new row of another kind that belongs to the same clinic and person; one with its id is kept as it is.
@@ -223,7 +231,7 @@ impl<T: Record> Change<T> {
     /// # Errors
     /// As [`attach`](Self::attach). The change is as it was.
     pub fn push<R: Record>(&mut self, row: R) -> Result<(), AccessError> {
-        let belongs = row.clinic() == self.clinic() && row.subject() == self.root.1;
+        let belongs = row.clinic() == self.clinic() && row.subject() == self.root.subject();
         let hidden =
             self.case.terms.hidden(R::KIND).filter(|_| belongs).ok_or(AccessError::ForeignRow(R::KIND))?;
         if let Some(field) = set_hidden(&row, hidden) {
@@ -247,7 +255,7 @@ impl<T: Record> Change<T> {
         let (clinic, now) = (self.clinic(), self.case.now());
         self.events.push(DomainEvent::new::<T>(
             kind,
-            (clinic, self.root.0, self.root.2),
+            (clinic, self.root.id(), self.root.version()),
             now,
             self.case.correlation(),
         ));
@@ -263,7 +271,7 @@ impl<T: Record> Change<T> {
 
 impl<T: Record> fmt::Debug for Change<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Change({} {}, {} rows)", T::KIND, self.root.0, self.rows.len())
+        write!(f, "Change({} {}, {} rows)", T::KIND, self.root.id(), self.rows.len())
     }
 }
 

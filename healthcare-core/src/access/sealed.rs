@@ -15,7 +15,7 @@ impl<T> Sealed<T> {
     pub(super) const fn new(row: Arc<T>, boundary: u64, decided: Option<u64>) -> Self {
         Self { row, boundary, decided }
     }
-    pub(super) fn row(&self) -> &T {
+    pub(crate) fn row(&self) -> &T {
         &self.row
     }
     pub(super) fn into_row(self) -> Arc<T> {

@@ -1,7 +1,7 @@
 //! Weekly working hours, in local time.
 
-use crate::{Column, ColumnMismatch, Interval, Value, ValueKind};
 use super::Zone;
+use crate::{Column, ColumnMismatch, Interval, Value, ValueKind};
 use jiff::{
     ToSpan,
     civil::{Date, Time, Weekday},
@@ -45,7 +45,8 @@ impl WeeklyHours {
     /// # Errors
     /// [`InvalidHours`] when there are too many, or one is on no weekday.
     pub fn new(windows: Vec<Window>) -> Result<Self, InvalidHours> {
-        let good = windows.len() <= Self::WINDOWS_MAX && windows.iter().all(|window| (1..=7).contains(&window.weekday));
+        let good = windows.len() <= Self::WINDOWS_MAX
+            && windows.iter().all(|window| (1..=7).contains(&window.weekday));
         if good { Ok(Self(windows)) } else { Err(InvalidHours) }
     }
 

@@ -37,6 +37,9 @@ pub enum AccessError {
     /// A record with this id or key exists.
     #[error("the record exists already")]
     AlreadyExists,
+    /// The change refers to a record that is not there.
+    #[error("the {0} this refers to is not there")]
+    Dangling(&'static str),
     /// A claim overlaps another.
     #[error("the time is taken for this {}", .0.kind)]
     Claimed(Resource),
@@ -88,7 +91,7 @@ impl AccessError {
             Self::Claimed(_) => ErrorCode::AppointmentConflict,
             Self::Refused(_) => ErrorCode::AppointmentRefused,
             Self::TooMany { .. } => ErrorCode::TooManyRows,
-            Self::InvalidCursor => ErrorCode::ValidationFailed,
+            Self::InvalidCursor | Self::Dangling(_) => ErrorCode::ValidationFailed,
             Self::Unavailable(_) => ErrorCode::StorageUnavailable,
             Self::CommitUnknown => ErrorCode::CommitUnknown,
             Self::Sealed(_) | Self::Storage(_) => ErrorCode::StorageFailed,

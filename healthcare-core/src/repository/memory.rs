@@ -116,6 +116,52 @@ impl MemoryStore {
             .collect()
     }
 
+    /// One page of the rows that `wanted` admits, in the order of `by`, then id. The cursor is a place in that order.
+    #[cfg(feature = "appointment")]
+    pub(crate) fn list_where<T: Record, K: Ord>(
+        &self,
+        grant: &Grant<List<T>>,
+        page: &PageRequest,
+        wanted: &dyn Fn(&T) -> bool,
+        by: impl Fn(&T) -> K,
+    ) -> Result<Rows<T>, AccessError> {
+        let entry = self.door.enter(grant)?;
+        let about = |row: &T| entry.subject().is_none_or(|subject| row.subject() == Some(subject));
+        let mut all = self.rows::<T>(&entry, &|row, _| about(row) && wanted(row));
+        all.sort_by_cached_key(|(id, sealed)| (by(sealed.row()), *id));
+        let begin = match page.cursor() {
+            None => 0,
+            Some(cursor) => {
+                let after = Uuid::try_parse(cursor.as_str()).map_err(|_| AccessError::InvalidCursor)?;
+                1 + all.iter().position(|(id, _)| *id == after).ok_or(AccessError::InvalidCursor)?
+            }
+        };
+        let mut rest: Vec<_> = all.into_iter().skip(begin).collect();
+        let limit = page.limit() as usize;
+        let more = rest.len() > limit;
+        rest.truncate(limit);
+        let next = rest.last().filter(|_| more).map(|(id, _)| Cursor::new(id.to_string()));
+        Ok(Rows::page(rest.into_iter().map(|(_, sealed)| sealed).collect(), next))
+    }
+
+    /// The claims on a resource that share an instant with `interval`, in order.
+    #[cfg(feature = "appointment")]
+    pub(crate) fn claims_of<A: Access>(
+        &self,
+        grant: &Grant<A>,
+        resource: &Resource,
+        interval: &Interval,
+    ) -> Result<Vec<Interval>, AccessError> {
+        let entry = self.door.enter(grant)?;
+        let clinic = entry.scope().clinic();
+        let tables = self.tables();
+        let on = tables.claims.iter().filter(|(of, _, claim)| *of == clinic && claim.resource == *resource);
+        let mut taken: Vec<_> =
+            on.map(|(_, _, claim)| claim.interval).filter(|i| i.overlaps(interval)).collect();
+        taken.sort_by_key(Interval::starts);
+        Ok(taken)
+    }
+
     fn page<T: Record>(
         &self,
         all: Vec<(Uuid, Sealed<T>)>,
