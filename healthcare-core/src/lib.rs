@@ -19,6 +19,8 @@ mod receipt;
 mod record;
 mod relation;
 mod repository;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod value;
 

@@ -9,6 +9,10 @@ use uuid::Uuid;
 /// What an outbox entry carries.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an outcome is in every second message; a box would save nothing"
+)]
 pub enum OutboxMessage {
     /// Something happened: for listeners.
     Event(DomainEvent),

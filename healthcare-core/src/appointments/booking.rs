@@ -367,7 +367,9 @@ impl Appointments {
             match next {
                 Some(cursor) => page = page.after(Some(cursor)),
                 None => {
-                    return Err(Problem { field: "service", problem: "the clinic has no such service" }.into());
+                    return Err(
+                        Problem { field: "service", problem: "the clinic has no such service" }.into()
+                    );
                 }
             }
         }
