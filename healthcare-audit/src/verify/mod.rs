@@ -50,9 +50,13 @@ impl Verifier {
         Self::new(Source::Directory(dir.into()))
     }
 
-    /// Of the bytes of one segment, from anywhere: a copy, a backup, a table.
-    pub fn stream(name: impl Into<String>, bytes: impl Read + Send + 'static) -> Self {
-        Self::new(Source::Stream(name.into(), Box::new(bytes)))
+    /// Of segments from anywhere: a copy, a backup, a table. Each has its file's name, which says its order.
+    pub fn segments<R: Read + Send + 'static>(segments: impl IntoIterator<Item = (String, R)>) -> Self {
+        let streams = segments.into_iter().map(|(name, bytes)| {
+            let bytes: Box<dyn Read + Send> = Box::new(bytes);
+            (name, bytes)
+        });
+        Self::new(Source::Streams(streams.collect()))
     }
 
     const fn new(source: Source) -> Self {

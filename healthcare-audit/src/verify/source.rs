@@ -3,19 +3,19 @@
 use std::{
     fmt, fs,
     io::{self, BufReader, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 pub(super) enum Source {
     Directory(PathBuf),
-    Stream(String, Box<dyn Read + Send>),
+    Streams(Vec<(String, Box<dyn Read + Send>)>),
 }
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(dir) => write!(f, "{}", dir.display()),
-            Self::Stream(name, _) => f.write_str(name),
+            Self::Streams(streams) => write!(f, "{} segments", streams.len()),
         }
     }
 }
@@ -45,21 +45,32 @@ impl Piece {
 impl Source {
     /// The segments, in the order of their names.
     pub(super) fn pieces(self) -> io::Result<Vec<Piece>> {
-        let dir = match self {
-            Self::Stream(name, bytes) => {
-                return Ok(vec![Piece { name, first: None, open: Open::Stream(bytes) }]);
-            }
-            Self::Directory(dir) => dir,
+        let mut pieces = match self {
+            Self::Streams(streams) => streams
+                .into_iter()
+                .map(|(name, bytes)| Piece { first: promised(&name), name, open: Open::Stream(bytes) })
+                .collect(),
+            Self::Directory(dir) => files(&dir)?,
         };
-        let mut pieces = Vec::new();
-        for entry in fs::read_dir(&dir)? {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let Some(stem) = name.strip_suffix(".audit") else { continue };
-            let Some(first) = stem.parse::<u64>().ok().filter(|_| stem.len() == 20) else { continue };
-            pieces.push(Piece { first: Some(first), open: Open::File(entry.path()), name });
-        }
         pieces.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(pieces)
     }
+}
+
+fn files(dir: &Path) -> io::Result<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let first = promised(&name);
+        if first.is_some() {
+            pieces.push(Piece { first, open: Open::File(entry.path()), name });
+        }
+    }
+    Ok(pieces)
+}
+
+/// The sequence that a segment's name promises.
+fn promised(name: &str) -> Option<u64> {
+    name.strip_suffix(".audit").filter(|stem| stem.len() == 20)?.parse().ok()
 }
