@@ -1,0 +1,111 @@
+//! The database's own isolation, generated from the tables that have a `clinic_id`.
+
+use crate::{DbError, HOUSE_TABLES, error::OUTSIDE_CLINIC};
+
+/// The only unscoped table that clinic transactions write to: they may add to it, for their own clinic.
+const OUTBOX: &str = "outbox";
+
+/// Makes a SQLite connection see one clinic: the one in `temp.clinic_scope`, and none when that is empty.
+///
+/// A temporary view stands before each table, and temporary triggers on the table itself refuse rows of other clinics. All of
+/// it lives in the connection and costs nothing in the file.
+#[cfg(feature = "sqlite")]
+pub(crate) async fn isolate(conn: &mut sqlx::SqliteConnection) -> Result<(), DbError> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT t.name FROM main.sqlite_schema t JOIN pragma_table_info(t.name, 'main') c ON c.name = 'clinic_id' \
+         WHERE t.type = 'table' ORDER BY t.name",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut script = String::from("CREATE TEMP TABLE IF NOT EXISTS clinic_scope (clinic_id BLOB NOT NULL) STRICT;");
+    for table in tables.iter().filter(|name| is_name(name)) {
+        match HOUSE_TABLES.iter().find(|house| house.name == table) {
+            None => script.push_str(&sqlite_table(table)),
+            Some(house) if house.name == OUTBOX => script.push_str(&sqlite_outbox()),
+            Some(_) => {}
+        }
+    }
+    // Last: who sees it knows that all the rest is there.
+    script.push_str("CREATE TEMP TABLE IF NOT EXISTS clinic_isolated (done INTEGER) STRICT;");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(conn).await?;
+    Ok(())
+}
+
+/// Names come from the schema; one that would need quoting is none of ours, and is refused by not being reachable unquoted.
+#[cfg(feature = "sqlite")]
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+#[cfg(feature = "sqlite")]
+const SCOPE: &str = "(SELECT clinic_id FROM temp.clinic_scope)";
+
+#[cfg(feature = "sqlite")]
+fn sqlite_table(table: &str) -> String {
+    let view = format!(
+        "CREATE TEMP VIEW IF NOT EXISTS {table} AS SELECT * FROM main.{table} WHERE clinic_id = {SCOPE};"
+    );
+    // IS NOT, so that an empty scope refuses.
+    [("insert", "NEW"), ("update", "OLD"), ("update", "NEW"), ("delete", "OLD")].iter().fold(view, |script, (event, row)| {
+        script
+            + &format!(
+                "CREATE TEMP TRIGGER IF NOT EXISTS {table}_{event}_{row} BEFORE {event} ON main.{table} \
+                 WHEN {row}.clinic_id IS NOT {SCOPE} BEGIN SELECT RAISE(ABORT, '{OUTSIDE_CLINIC}'); END;"
+            )
+    })
+}
+
+#[cfg(feature = "sqlite")]
+fn sqlite_outbox() -> String {
+    format!(
+        "CREATE TEMP TRIGGER IF NOT EXISTS {OUTBOX}_insert BEFORE INSERT ON main.{OUTBOX} \
+         WHEN NEW.clinic_id IS NOT {SCOPE} BEGIN SELECT RAISE(ABORT, '{OUTSIDE_CLINIC}'); END;"
+    )
+}
+
+/// Row security for every table with a `clinic_id` that is not a house table, forced on its owner too, and grants.
+///
+/// Applied again and again: it changes only what is not so already, so that a running server is not disturbed by locks.
+#[cfg(feature = "postgres")]
+pub(super) fn postgres_isolation() -> String {
+    let house: Vec<String> = HOUSE_TABLES.iter().map(|table| format!("'{}'", table.name)).collect();
+    let house = house.join(", ");
+    // The subquery is evaluated once for a statement; an unset scope is no row, never an error.
+    let own = "clinic_id = (SELECT nullif(current_setting(''app.clinic_id'', true), '''')::uuid)";
+    format!(
+        "DO $isolation$
+DECLARE t record;
+BEGIN
+    FOR t IN
+        SELECT c.oid, c.relname, c.relrowsecurity AND c.relforcerowsecurity AS forced
+        FROM pg_catalog.pg_class c
+        WHERE c.relnamespace = 'main'::regnamespace AND c.relkind IN ('r', 'p')
+          AND (c.relname = '{OUTBOX}' OR c.relname <> ALL (ARRAY[{house}]))
+          AND EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'clinic_id')
+    LOOP
+        IF NOT t.forced THEN
+            EXECUTE format('ALTER TABLE main.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', t.relname);
+        END IF;
+        IF t.relname = '{OUTBOX}' THEN
+            IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_policy WHERE polrelid = t.oid AND polname = 'clinic_adds') THEN
+                CREATE POLICY clinic_adds ON main.{OUTBOX} FOR INSERT TO healthcare_application
+                    WITH CHECK (clinic_id = (SELECT nullif(current_setting('app.clinic_id', true), '')::uuid));
+                CREATE POLICY relay_settles ON main.{OUTBOX} TO healthcare_relay USING (true) WITH CHECK (true);
+            END IF;
+        ELSE
+            IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_policy WHERE polrelid = t.oid AND polname = 'own_clinic') THEN
+                EXECUTE format('CREATE POLICY own_clinic ON main.%I USING ({own}) WITH CHECK ({own})', t.relname);
+            END IF;
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON main.%I TO healthcare_application', t.relname);
+        END IF;
+    END LOOP;
+END
+$isolation$;
+GRANT USAGE ON SCHEMA main TO healthcare_application, healthcare_relay;
+GRANT SELECT ON main._sqlx_migrations TO healthcare_application, healthcare_relay;
+GRANT INSERT ON main.{OUTBOX} TO healthcare_application;
+GRANT SELECT, UPDATE, DELETE ON main.{OUTBOX} TO healthcare_relay;
+GRANT SELECT, INSERT, UPDATE, DELETE ON main.app_user, main.membership, main.session TO healthcare_application;
+GRANT SELECT, INSERT ON main.scope_key TO healthcare_application;"
+    )
+}
