@@ -6,14 +6,13 @@ use crate::{
     process, workspace,
 };
 use cargo_metadata::{Metadata, Package};
-use std::process::Command;
 
 /// All crates, all features, all targets in one go: the strictest look, and the build that `test` and `docs` reuse.
 ///
 /// # Errors
 /// When clippy finds something.
 pub(super) fn everything() -> Outcome<()> {
-    process::run(&mut denying(&["--workspace", "--all-targets", "--all-features"]))
+    clippy(&["--workspace", "--all-targets", "--all-features"])
 }
 
 /// Each published crate on its own, because a workspace build lends every crate its neighbours' features: without any
@@ -25,13 +24,13 @@ pub(super) fn one_by_one(metadata: &Metadata) -> Outcome<()> {
     let mut failed = Vec::new();
     for package in workspace::published(metadata) {
         for set in sets(package) {
-            let mut command = denying(&["--package", package.name.as_str()]);
-            if let Some(features) = &set {
-                command.args(["--no-default-features", "--features", features]);
-            }
             let name = format!("{} [{}]", package.name, set.as_deref().unwrap_or("default"));
             eprintln!("   {name}");
-            match process::run(command.arg("--quiet")) {
+            let mut arguments = vec!["--quiet", "--package", package.name.as_str()];
+            if let Some(features) = &set {
+                arguments.extend(["--no-default-features", "--features", features]);
+            }
+            match clippy(&arguments) {
                 Err(Failure::Interrupted) => return Err(Failure::Interrupted),
                 Err(_) => failed.push(name),
                 Ok(()) => {}
@@ -39,6 +38,10 @@ pub(super) fn one_by_one(metadata: &Metadata) -> Outcome<()> {
         }
     }
     super::found("feature sets that do not pass", &failed)
+}
+
+fn clippy(arguments: &[&str]) -> Outcome<()> {
+    process::run(cargo(&["clippy"]).args(arguments).args(["--", "-D", "warnings"]))
 }
 
 /// The feature sets worth a look: default (`None`), nothing when that differs, and each feature alone.
@@ -50,10 +53,4 @@ fn sets(package: &Package) -> Vec<Option<String>> {
     let own = package.features.keys().filter(|name| name.as_str() != "default" && !name.starts_with('_'));
     sets.extend(own.cloned().map(Some));
     sets
-}
-
-fn denying(selection: &[&str]) -> Command {
-    let mut command = cargo(&["clippy"]);
-    command.args(selection).args(["--", "-D", "warnings"]);
-    command
 }
