@@ -7,6 +7,7 @@ mod secret;
 
 pub mod login;
 pub mod password;
+pub mod policy;
 pub mod session;
 #[cfg(feature = "testing")]
 pub mod testing;

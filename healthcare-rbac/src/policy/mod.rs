@@ -1,0 +1,15 @@
+//! Who may do what: one readable file, compiled into a table, and decisions that say why.
+
+mod authorizer;
+mod compile;
+mod decide;
+mod error;
+mod file;
+mod schema;
+mod table;
+
+pub use authorizer::PolicyAuthorizer;
+pub use decide::{Effect, Explanation, Reason};
+pub use error::PolicyError;
+pub use schema::{InvalidSchema, Schema};
+pub use table::Policy;
