@@ -44,13 +44,24 @@ fn clippy(arguments: &[&str]) -> Outcome<()> {
     process::run(cargo(&["clippy"]).args(arguments).args(["--", "-D", "warnings"]))
 }
 
+/// Crates that mean nothing without one of these features, and refuse to compile.
+const ONE_OF: &[(&str, &[&str])] = &[("healthcare-db", &["sqlite", "postgres"])];
+
 /// The feature sets worth a look: default (`None`), nothing when that differs, and each feature alone.
 fn sets(package: &Package) -> Vec<Option<String>> {
+    let needed =
+        ONE_OF.iter().find(|(name, _)| *name == package.name.as_str()).map(|(_, features)| *features);
     let mut sets = vec![None];
-    if package.features.get("default").is_some_and(|default| !default.is_empty()) {
+    if needed.is_none() && package.features.get("default").is_some_and(|default| !default.is_empty()) {
         sets.push(Some(String::new()));
     }
     let own = package.features.keys().filter(|name| name.as_str() != "default" && !name.starts_with('_'));
-    sets.extend(own.cloned().map(Some));
+    sets.extend(own.map(|feature| {
+        let lacking = needed.filter(|needed| !needed.contains(&feature.as_str()));
+        Some(match lacking.and_then(|needed| needed.first()) {
+            Some(first) => format!("{first},{feature}"),
+            None => feature.clone(),
+        })
+    }));
     sets
 }
