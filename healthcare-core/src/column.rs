@@ -122,7 +122,12 @@ impl<T: Column> Column for Option<T> {
 /// ```
 /// healthcare_core::code_enum! {
 ///     /// How a garment is finished.
-///     pub enum Finish { /// Raw. Raw = "raw", /// Washed. Washed = "washed" }
+///     pub enum Finish {
+///         /// As it comes.
+///         Raw = "raw",
+///         /// Washed.
+///         Washed = "washed",
+///     }
 /// }
 /// assert_eq!("washed".parse::<Finish>(), Ok(Finish::Washed));
 /// assert_eq!(Finish::Raw.as_str(), "raw");

@@ -23,15 +23,17 @@
 ///     }
 /// }
 ///
-/// let clinic = healthcare_core::ClinicId::random();
-/// let customer = Customer::new(
-///     Id::random(),
-///     clinic,
-///     customer::Plain { active: true },
-///     customer::Protected { name: Phi::new("Ada".into()), chest: Phi::new(None) },
-/// );
-/// assert!(customer.active);
-/// assert_eq!(Customer::FIELDS, ["name", "chest"]);
+/// fn main() {
+///     let clinic = healthcare_core::ClinicId::random();
+///     let customer = Customer::new(
+///         Id::random(),
+///         clinic,
+///         customer::Plain { active: true },
+///         customer::Protected { name: Phi::new("Ada".into()), chest: Phi::new(None) },
+///     );
+///     assert!(customer.active);
+///     assert_eq!(Customer::FIELDS, ["name", "chest"]);
+/// }
 /// ```
 #[macro_export]
 macro_rules! record {

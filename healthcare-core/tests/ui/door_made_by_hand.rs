@@ -1,0 +1,23 @@
+// A storage door comes from the boundary alone.
+use healthcare_core::*;
+
+record! {
+    pub struct Customer in customer = "customer" {
+        subject: this,
+        plain { vip: bool },
+        protected { Name = name: String, Ssn = ssn: Option<String> },
+    }
+}
+record! {
+    pub struct Invoice in invoice = "invoice" {
+        subject: Customer,
+        plain {},
+        protected { Note = note: String },
+    }
+}
+
+fn forge() -> StorageDoor {
+    StorageDoor(1)
+}
+
+fn main() {}

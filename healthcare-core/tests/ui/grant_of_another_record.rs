@@ -1,0 +1,23 @@
+// A grant for one kind of record reads no other.
+use healthcare_core::*;
+
+record! {
+    pub struct Customer in customer = "customer" {
+        subject: this,
+        plain { vip: bool },
+        protected { Name = name: String, Ssn = ssn: Option<String> },
+    }
+}
+record! {
+    pub struct Invoice in invoice = "invoice" {
+        subject: Customer,
+        plain {},
+        protected { Note = note: String },
+    }
+}
+
+async fn misuse(store: &dyn Reader<Invoice>, grant: &Grant<Read<Customer>>) {
+    let _ = store.find(grant).await;
+}
+
+fn main() {}

@@ -1,0 +1,23 @@
+// A protected value cannot be printed.
+use healthcare_core::*;
+
+record! {
+    pub struct Customer in customer = "customer" {
+        subject: this,
+        plain { vip: bool },
+        protected { Name = name: String, Ssn = ssn: Option<String> },
+    }
+}
+record! {
+    pub struct Invoice in invoice = "invoice" {
+        subject: Customer,
+        plain {},
+        protected { Note = note: String },
+    }
+}
+
+fn print(name: &Phi<customer::Name>) -> String {
+    format!("{name}")
+}
+
+fn main() {}

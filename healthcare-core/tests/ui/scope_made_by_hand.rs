@@ -1,0 +1,23 @@
+// A scope is proof, and nobody else makes it.
+use healthcare_core::*;
+
+record! {
+    pub struct Customer in customer = "customer" {
+        subject: this,
+        plain { vip: bool },
+        protected { Name = name: String, Ssn = ssn: Option<String> },
+    }
+}
+record! {
+    pub struct Invoice in invoice = "invoice" {
+        subject: Customer,
+        plain {},
+        protected { Note = note: String },
+    }
+}
+
+fn forge(clinic: ClinicId) -> ClinicScope {
+    ClinicScope::new(clinic)
+}
+
+fn main() {}
