@@ -7,6 +7,7 @@ compile_error!("healthcare-db needs at least one engine: switch on the feature `
 mod database;
 mod error;
 mod house;
+mod repository;
 mod schema;
 mod statement;
 mod transaction;
@@ -14,6 +15,7 @@ mod transaction;
 pub use database::{Database, DatabaseOptions};
 pub use error::DbError;
 pub use house::{HOUSE_TABLES, HouseTable};
+pub use repository::{Remembered, SqlOutbox, SqlRelations, SqlScopeKeys, SqlStore};
 pub use schema::{CLINIC_TABLES, ClinicTable};
 #[cfg(feature = "postgres")]
 pub use schema::{Login, Logins, migrate};

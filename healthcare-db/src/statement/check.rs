@@ -64,7 +64,7 @@ const fn starts(text: &str, with: &str) -> bool {
 /// Whether the text compares `clinic_id` with the first parameter, or inserts the first parameter as its first column,
 /// `clinic_id`.
 #[must_use]
-pub const fn is_scoped(text: &str) -> bool {
+pub(super) const fn is_scoped(text: &str) -> bool {
     if starts(text, "insert into ") {
         return has_bytes(text, "(clinic_id,") && (has_bytes(text, "values ($1,") || has_bytes(text, "select $1,"));
     }
@@ -74,7 +74,7 @@ pub const fn is_scoped(text: &str) -> bool {
 
 /// Whether the text is one statement of a kind that is allowed, without comments or quoted names, which could hide what it does.
 #[must_use]
-pub const fn is_plain(text: &str) -> bool {
+pub(crate) const fn is_plain(text: &str) -> bool {
     let known = starts(text, "select ")
         || starts(text, "insert into ")
         || starts(text, "update ")
@@ -92,7 +92,7 @@ pub const fn is_plain(text: &str) -> bool {
 /// Whether the text names the schema `main` only as the target of its write. Reading goes through the unqualified name, which
 /// on SQLite is the clinic's view.
 #[must_use]
-pub const fn reads_through_views(text: &str) -> bool {
+pub(super) const fn reads_through_views(text: &str) -> bool {
     let bytes = text.as_bytes();
     let forbidden = has_word(text, "temp")
         || has_word(text, "pragma")
@@ -118,7 +118,7 @@ pub const fn reads_through_views(text: &str) -> bool {
 /// The highest parameter number in the text.
 #[must_use]
 #[allow(clippy::indexing_slicing)] // As above.
-pub const fn parameters(text: &str) -> u16 {
+pub(super) const fn parameters(text: &str) -> u16 {
     let bytes = text.as_bytes();
     let (mut at, mut highest) = (0, 0);
     while at < bytes.len() {
@@ -139,7 +139,7 @@ pub const fn parameters(text: &str) -> u16 {
 
 /// What is wrong with a clinic statement, if anything.
 #[must_use]
-pub const fn clinic_problem(text: &str) -> Option<&'static str> {
+pub(crate) const fn clinic_problem(text: &str) -> Option<&'static str> {
     if !is_plain(text) {
         Some("a clinic statement is one SELECT, INSERT INTO, UPDATE, DELETE FROM or WITH, without comments, semicolons or quoted names")
     } else if !is_scoped(text) {

@@ -1,0 +1,19 @@
+//! Repositories: the seams of healthcare-core over a [`Database`](crate::Database).
+
+mod appointments;
+mod claims;
+mod filter;
+mod keys;
+mod outbox;
+mod page;
+mod read;
+mod relation;
+mod rows;
+mod select;
+mod store;
+mod write;
+
+pub use keys::SqlScopeKeys;
+pub use outbox::SqlOutbox;
+pub use relation::SqlRelations;
+pub use store::{Remembered, SqlStore};
