@@ -1,7 +1,7 @@
 //! The seam through which bodies are sealed.
 
 use crate::CipherError;
-use healthcare_core::{AuditEventId, ClinicId};
+use healthcare_core::{AuditEventId, ClinicId, HouseCipher, KeyError};
 use std::{fmt, sync::Arc};
 
 /// Seals and opens the bodies of entries under a clinic's own audit key. Synchronous, because an event is submitted without
@@ -43,4 +43,26 @@ pub(crate) fn body_context(clinic: ClinicId, id: AuditEventId) -> Vec<u8> {
     context.extend_from_slice(id.correlation.as_uuid().as_bytes());
     context.extend_from_slice(&id.number.to_be_bytes());
     context
+}
+
+/// The keys of a boundary: a subkey for each clinic is derived from the master key itself, so that the log opens without the
+/// database.
+impl BodyCipher for HouseCipher {
+    fn seal(&self, clinic: ClinicId, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, CipherError> {
+        Self::seal(self, PURPOSE, clinic, context, plain).map_err(refused)
+    }
+    fn open(&self, clinic: ClinicId, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, CipherError> {
+        Self::open(self, PURPOSE, clinic, context, sealed).map(|plain| plain.to_vec()).map_err(refused)
+    }
+}
+
+/// Sets the log's keys apart from every other use of the master key.
+const PURPOSE: &str = "audit";
+
+fn refused(error: KeyError) -> CipherError {
+    match error {
+        KeyError::UnknownKey(_) => CipherError::NoKey,
+        KeyError::DoesNotOpen => CipherError::NotAuthentic,
+        other => CipherError::Other(other.into()),
+    }
 }

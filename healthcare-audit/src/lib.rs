@@ -6,6 +6,8 @@ mod cipher;
 mod error;
 mod frame;
 mod log;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod read;
 mod storage;
 #[cfg(feature = "testing")]

@@ -3,6 +3,7 @@
 use crate::{
     Fault, ReadError,
     frame::{self, FrameHead, Hash},
+    verify::Verifier,
 };
 use healthcare_core::Clock;
 use std::{fmt, sync::Arc};
@@ -42,6 +43,9 @@ pub(crate) trait Archive: fmt::Debug + Send + Sync {
         budget: u64,
         visit: &mut dyn FnMut(&frame::Frame<'_>) -> bool,
     ) -> Result<Option<u64>, ReadError>;
+
+    /// A verifier of all of it.
+    fn verifier(&self) -> Verifier;
 }
 
 /// Gives every entry of a batch its place and appends its bytes.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     BodyCipher, Checkpoint, CheckpointKey, Fault, OpenError,
     cipher::body_context,
-    frame::{EntryKind, Frame, MAX_BODY},
+    frame::{self, EntryKind, Frame, Hash, MAX_BODY},
     storage::{OsStorage, Storage, read_whole},
 };
 use healthcare_core::{AuditEventId, ClinicId, Clock, CorrelationId, Durability, SystemClock};
@@ -24,13 +24,23 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use uuid::Uuid;
 
 /// Latest events whose fingerprints are restored when a log is opened.
 const RESTORED: usize = 4_096;
 
+/// Where a log is kept.
+#[derive(Debug)]
+pub(super) enum Home {
+    Directory(PathBuf),
+    Memory,
+    #[cfg(feature = "postgres")]
+    Postgres(Box<sqlx::postgres::PgConnectOptions>),
+}
+
 /// How a log is opened. Every limit has a default.
 pub struct LogBuilder {
-    dir: PathBuf,
+    home: Home,
     spill: Option<PathBuf>,
     cipher: Arc<dyn BodyCipher>,
     clock: Arc<dyn Clock>,
@@ -44,17 +54,14 @@ pub struct LogBuilder {
 
 impl fmt::Debug for LogBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogBuilder")
-            .field("dir", &self.dir)
-            .field("spill", &self.spill)
-            .finish_non_exhaustive()
+        f.debug_struct("LogBuilder").field("spill", &self.spill).finish_non_exhaustive()
     }
 }
 
 impl LogBuilder {
-    pub(super) fn new(dir: PathBuf, cipher: Arc<dyn BodyCipher>) -> Self {
+    pub(super) fn new(home: Home, cipher: Arc<dyn BodyCipher>) -> Self {
         Self {
-            dir,
+            home,
             spill: None,
             cipher,
             clock: Arc::new(SystemClock::default()),
@@ -127,24 +134,29 @@ impl LogBuilder {
         wrong.iter().find(|(_, wrong)| *wrong).map_or(Ok(()), |(name, _)| Err(OpenError::Option(name)))
     }
 
-    /// Opens the log: takes its lock, cuts what was never acknowledged, verifies the last segment and how the segments follow
-    /// each other, compares with the expected checkpoint, and begins a new epoch.
+    /// Opens the log and begins a new epoch.
+    ///
+    /// On files: takes the lock, cuts what was never acknowledged, verifies the last segment and how the segments follow each
+    /// other. Everywhere: compares with the expected checkpoint. Waits for the disk or the database: call it where blocking is
+    /// allowed.
     ///
     /// # Errors
-    /// [`OpenError`]: another process holds it, the files cannot be used, or they are not what was written.
-    pub fn open(self) -> Result<AuditLog, OpenError> {
+    /// [`OpenError`]: another process holds the log, it cannot be used, or it is not what was written.
+    pub fn open(mut self) -> Result<AuditLog, OpenError> {
         self.check()?;
-        let storage = os_storage(&self.dir)?;
-        let spill = self.spill.as_deref().map(os_storage).transpose()?;
-        self.open_on(storage, spill)
+        match std::mem::replace(&mut self.home, Home::Memory) {
+            Home::Memory => self.open_memory(),
+            Home::Directory(dir) => {
+                let storage = os_storage(&dir)?;
+                let spill = self.open_spill()?;
+                self.open_on(storage, &dir, spill)
+            }
+            #[cfg(feature = "postgres")]
+            Home::Postgres(options) => self.open_postgres(*options),
+        }
     }
 
-    /// A log in memory, for tests and for looking at what happens. Its receipts promise nothing beyond the process.
-    ///
-    /// # Errors
-    /// [`OpenError::Option`] when a limit makes no sense.
-    pub fn in_memory(self) -> Result<AuditLog, OpenError> {
-        self.check()?;
+    fn open_memory(self) -> Result<AuditLog, OpenError> {
         let (backend, archive) = MemoryBackend::begin(Arc::clone(&self.clock));
         let tip = backend.tip();
         let engine = self.start(Box::new(backend), tip, Fingerprints::default(), None)?;
@@ -152,27 +164,58 @@ impl LogBuilder {
         Ok(self.assemble(engine, Box::new(archive), None, recovery, Durability::Volatile))
     }
 
-    pub(crate) fn open_on(
+    #[cfg(feature = "postgres")]
+    fn open_postgres(self, options: sqlx::postgres::PgConnectOptions) -> Result<AuditLog, OpenError> {
+        let spill = self.open_spill()?;
+        let expected = self.expected()?;
+        let opened = crate::postgres::open(options, Arc::clone(&self.clock), expected)?;
+        let known = opened.latest.iter().filter_map(|bytes| frame::parse(bytes).ok());
+        let mut fingerprints = Fingerprints::default();
+        known.filter_map(|frame| self.fingerprint_of(&frame)).for_each(|known| fingerprints.insert(known));
+        let tip = opened.backend.tip();
+        let engine = self.start(
+            Box::new(opened.backend),
+            tip,
+            fingerprints,
+            spill.as_ref().map(|(engine, _)| engine),
+        )?;
+        Ok(self.assemble(engine, Box::new(opened.archive), spill, opened.recovery, Durability::Durable))
+    }
+
+    fn open_spill(&self) -> Result<Option<Second>, OpenError> {
+        let Some(dir) = &self.spill else { return Ok(None) };
+        self.open_second(os_storage(dir)?, dir).map(Some)
+    }
+
+    pub(super) fn open_second(&self, storage: Arc<dyn Storage>, dir: &Path) -> Result<Second, OpenError> {
+        let (engine, archive, _) = self.open_one(storage, dir, None, None)?;
+        Ok((Arc::new(engine), archive))
+    }
+
+    pub(super) fn open_on(
         self,
         storage: Arc<dyn Storage>,
-        spill: Option<Arc<dyn Storage>>,
+        dir: &Path,
+        spill: Option<Second>,
     ) -> Result<AuditLog, OpenError> {
-        let second = match (spill, &self.spill) {
-            (Some(storage), Some(dir)) => Some(self.open_one(storage, dir, None)?),
-            _ => None,
-        };
-        let (spill, spilled): (_, Option<Box<dyn Archive>>) = match second {
-            Some((engine, archive, _)) => (Some(Arc::new(engine)), Some(archive)),
-            None => (None, None),
-        };
-        let (engine, archive, recovery) = self.open_one(storage, &self.dir, spill.as_ref())?;
-        Ok(self.assemble(engine, archive, spill.zip(spilled), recovery, Durability::Durable))
+        let expected = self.expected()?;
+        let second = spill.as_ref().map(|(engine, _)| engine);
+        let (engine, archive, recovery) = self.open_one(storage, dir, expected, second)?;
+        Ok(self.assemble(engine, archive, spill, recovery, Durability::Durable))
+    }
+
+    /// The checkpoint to compare with, when its signature is right.
+    fn expected(&self) -> Result<Option<&Checkpoint>, OpenError> {
+        let Some((checkpoint, key)) = &self.expected else { return Ok(None) };
+        checkpoint.verify(key).map_err(OpenError::Checkpoint)?;
+        Ok(Some(checkpoint))
     }
 
     fn open_one(
         &self,
         storage: Arc<dyn Storage>,
         dir: &Path,
+        expected: Option<&Checkpoint>,
         spill: Option<&Arc<Engine>>,
     ) -> Result<(Engine, Box<dyn Archive>, Recovery), OpenError> {
         let io = |source| OpenError::Io { dir: dir.to_owned(), source };
@@ -181,9 +224,11 @@ impl LogBuilder {
             _ => io(error),
         })?;
         let found = recover::find(&*storage).map_err(|trouble| refused(trouble, dir))?;
-        if dir == self.dir {
-            self.compare(&*storage, found.as_ref()).map_err(|refusal| refusal.unwrap_or_else(io))?;
-        }
+        let log = found.as_ref().map(|found| (found.segment.log, found.entries));
+        let segments = found.as_ref().map_or(&[][..], |found| &found.segments);
+        let value =
+            expected.map_or(Ok(None), |it| recover::chain_value_at(&*storage, segments, it.entries()));
+        compare(expected, log, value.map_err(io)?)?;
         let known = match &found {
             Some(found) => self.restore(&*storage, found).map_err(io)?,
             None => Fingerprints::default(),
@@ -227,7 +272,7 @@ impl LogBuilder {
         self,
         engine: Engine,
         archive: Box<dyn Archive>,
-        spill: Option<(Arc<Engine>, Box<dyn Archive>)>,
+        spill: Option<Second>,
         recovery: Recovery,
         durability: Durability,
     ) -> AuditLog {
@@ -276,30 +321,28 @@ impl LogBuilder {
         let plain = self.cipher.open(clinic, &context, frame.body).ok()?;
         Some(fingerprint(&context, &plain))
     }
+}
 
-    /// `Err(Err(_))` is an input error, `Err(Ok(_))` a refusal.
-    fn compare(
-        &self,
-        storage: &dyn Storage,
-        found: Option<&Found>,
-    ) -> Result<(), Result<OpenError, io::Error>> {
-        let Some((checkpoint, key)) = &self.expected else { return Ok(()) };
-        if let Err(error) = checkpoint.verify(key) {
-            return Err(Ok(OpenError::Checkpoint(error)));
-        }
-        let expected = checkpoint.entries();
-        let entries = found.map_or(0, |found| found.entries);
-        let forked = || Err(Ok(OpenError::Forked { log: checkpoint.log(), sequence: expected }));
-        if found.is_some_and(|found| found.segment.log != checkpoint.log()) {
-            return forked();
-        }
-        if entries < expected {
-            return Err(Ok(OpenError::RolledBack { expected, found: entries }));
-        }
-        let Some(found) = found.filter(|_| expected > 0) else { return Ok(()) };
-        let value = recover::chain_value_at(storage, &found.segments, expected).map_err(Err)?;
-        if value.as_ref() == Some(checkpoint.head()) { Ok(()) } else { forked() }
+/// The second place, and its reader.
+pub(super) type Second = (Arc<Engine>, Box<dyn Archive>);
+
+/// Compares what was found (the log's id and length, and the chain value at the checkpoint's entry) with a checkpoint.
+pub(crate) fn compare(
+    checkpoint: Option<&Checkpoint>,
+    log: Option<(Uuid, u64)>,
+    value: Option<Hash>,
+) -> Result<(), OpenError> {
+    let Some(checkpoint) = checkpoint else { return Ok(()) };
+    let expected = checkpoint.entries();
+    let found = log.map_or(0, |(_, entries)| entries);
+    let same = log.is_none_or(|(id, _)| id == checkpoint.log());
+    if same && found < expected {
+        return Err(OpenError::RolledBack { expected, found });
     }
+    if same && (expected == 0 || value.as_ref() == Some(checkpoint.head())) {
+        return Ok(());
+    }
+    Err(OpenError::Forked { log: checkpoint.log(), sequence: expected })
 }
 
 fn os_storage(dir: &Path) -> Result<Arc<dyn Storage>, OpenError> {

@@ -12,6 +12,7 @@ use std::{
     collections::HashSet,
     future::Future,
     io::{Cursor, ErrorKind},
+    path::Path,
     sync::Arc,
 };
 
@@ -20,7 +21,11 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn open(disk: &ModelDisk) -> Result<AuditLog, OpenError> {
-    AuditLog::builder("model", cipher()).segment_bytes(2_500).open_on(Arc::new(disk.clone()), None)
+    AuditLog::builder("model", cipher()).segment_bytes(2_500).open_on(
+        Arc::new(disk.clone()),
+        Path::new("model"),
+        None,
+    )
 }
 
 /// Submits requests in groups, and gives those that were acknowledged.
@@ -153,8 +158,9 @@ fn the_lock_is_given_back_and_refused_meanwhile() {
 }
 
 fn open_with_spill(disk: &ModelDisk, spill: &ModelDisk, queue: usize) -> AuditLog {
-    let builder = AuditLog::builder("model", cipher()).spill("spill").queue(queue, 1 << 20);
-    builder.open_on(Arc::new(disk.clone()), Some(Arc::new(spill.clone()))).unwrap()
+    let builder = AuditLog::builder("model", cipher()).queue(queue, 1 << 20);
+    let second = builder.open_second(Arc::new(spill.clone()), Path::new("spill")).unwrap();
+    builder.open_on(Arc::new(disk.clone()), Path::new("model"), Some(second)).unwrap()
 }
 
 fn emergency(request: u128) -> healthcare_core::AuditEvent {

@@ -10,6 +10,7 @@ use crate::{
     Fault, ReadError,
     frame::{self, EntryKind, Frame, HASH_LEN, Hash, SEGMENT_HEADER_LEN, SegmentHead},
     storage::{Storage, StoredFile, read_whole},
+    verify::Verifier,
 };
 use healthcare_core::Clock;
 use std::{
@@ -232,5 +233,9 @@ impl Archive for FileArchive {
             }
         }
         Ok(None)
+    }
+
+    fn verifier(&self) -> Verifier {
+        self.storage.verifier()
     }
 }

@@ -1,12 +1,19 @@
 //! The log in memory: the same entries and chain, kept nowhere.
 
-use super::backend::{Archive, Backend, Placing, Tip, Unplaced};
+use super::{
+    backend::{Archive, Backend, Placing, Tip, Unplaced},
+    segment,
+};
 use crate::{
     Fault, ReadError,
     frame::{self, EntryKind, Frame, HASH_LEN, Hash, SegmentHead},
+    verify::Verifier,
 };
 use healthcare_core::Clock;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    io::Cursor,
+    sync::{Arc, Mutex, PoisonError},
+};
 use uuid::Uuid;
 
 type Entries = Arc<Mutex<Vec<Vec<u8>>>>;
@@ -20,14 +27,17 @@ pub(crate) struct MemoryBackend {
 }
 
 #[derive(Debug)]
-pub(crate) struct MemoryArchive(Entries);
+pub(crate) struct MemoryArchive {
+    header: Vec<u8>,
+    entries: Entries,
+}
 
 impl MemoryBackend {
     pub(crate) fn begin(clock: Arc<dyn Clock>) -> (Self, MemoryArchive) {
         let entries = Entries::default();
         let head = SegmentHead { log: Uuid::now_v7(), first: 1, epoch: 1, previous: [0; HASH_LEN] };
         let tip = Tip { log: head.log, entries: 0, epoch: 1, head: [0; HASH_LEN] };
-        let archive = MemoryArchive(Arc::clone(&entries));
+        let archive = MemoryArchive { header: head.encode(), entries: Arc::clone(&entries) };
         (Self { entries, chain: head.hash(), tip, clock }, archive)
     }
 
@@ -66,7 +76,7 @@ impl Archive for MemoryArchive {
         _: u64,
         visit: &mut dyn FnMut(&Frame<'_>) -> bool,
     ) -> Result<Option<u64>, ReadError> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         for frame in kept.iter().rev().filter_map(|bytes| frame::parse(bytes).ok()) {
             let wanted = frame.head.kind == EntryKind::Event && frame.head.clinic == clinic;
             if wanted && frame.head.sequence < before && visit(&frame) {
@@ -74,5 +84,11 @@ impl Archive for MemoryArchive {
             }
         }
         Ok(None)
+    }
+
+    fn verifier(&self) -> Verifier {
+        let kept = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = [self.header.clone(), kept.concat()].concat();
+        Verifier::segments([(segment::name(1), Cursor::new(bytes))])
     }
 }

@@ -16,11 +16,18 @@ mod segment;
 pub use builder::LogBuilder;
 
 pub(crate) use backend::{Archive, Tip};
+#[cfg(feature = "postgres")]
+pub(crate) use {
+    backend::{Backend, Placing, Unplaced},
+    builder::compare,
+};
 
+use crate::verify::Verifier;
 use crate::{
     BodyCipher, Checkpoint, CheckpointSigner, CipherError, Fault, Page, Query, ReadError,
     cipher::body_context, read,
 };
+use builder::Home;
 use engine::Engine;
 use healthcare_core::{
     AuditEvent, AuditEventId, AuditSink, ClinicId, Clock, Durability, NotDurable, Receipt,
@@ -87,7 +94,33 @@ pub struct LogHead {
 impl AuditLog {
     /// A log in `dir`, made if missing, whose bodies `cipher` seals. One process holds it at a time.
     pub fn builder(dir: impl Into<PathBuf>, cipher: Arc<dyn BodyCipher>) -> LogBuilder {
-        LogBuilder::new(dir.into(), cipher)
+        LogBuilder::new(Home::Directory(dir.into()), cipher)
+    }
+
+    /// A log in memory, for tests and for looking at what happens. Its receipts promise nothing beyond the process.
+    pub fn in_memory(cipher: Arc<dyn BodyCipher>) -> LogBuilder {
+        LogBuilder::new(Home::Memory, cipher)
+    }
+
+    /// A log in the tables of [`postgres::MIGRATION`](crate::postgres::MIGRATION). Several processes may write to it: their
+    /// batches take turns. It keeps a connection, a thread and a small runtime of its own, so that neither a busy pool nor the end
+    /// of the host's runtime can hold it up.
+    #[cfg(feature = "postgres")]
+    pub fn on_postgres(options: sqlx::postgres::PgConnectOptions, cipher: Arc<dyn BodyCipher>) -> LogBuilder {
+        LogBuilder::new(Home::Postgres(Box::new(options)), cipher)
+    }
+
+    /// A verifier of this log as it is now: what is added meanwhile is left alone.
+    #[must_use]
+    pub fn verifier(&self) -> Verifier {
+        self.0.archive.verifier().until(self.head().entries)
+    }
+
+    /// A verifier of the second place, when there is one.
+    #[must_use]
+    pub fn spill_verifier(&self) -> Option<Verifier> {
+        let (spill, archive) = self.0.spill.as_ref().zip(self.0.spilled.as_ref())?;
+        Some(archive.verifier().until(spill.tip().entries))
     }
 
     /// What opening found.

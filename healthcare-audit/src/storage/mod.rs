@@ -6,6 +6,7 @@ mod os;
 
 pub(crate) use os::OsStorage;
 
+use crate::verify::Verifier;
 use std::{fmt, io};
 
 /// One directory.
@@ -24,6 +25,8 @@ pub(crate) trait Storage: fmt::Debug + Send + Sync {
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes creations and removals durable.
     fn sync_dir(&self) -> io::Result<()>;
+    /// A verifier of the segments in it.
+    fn verifier(&self) -> Verifier;
 }
 
 /// One file.

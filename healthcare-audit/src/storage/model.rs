@@ -2,6 +2,7 @@
 //! can be made to fail.
 
 use super::{Storage, StoredFile};
+use crate::verify::Verifier;
 use std::{
     collections::BTreeMap,
     fmt, io,
@@ -256,6 +257,10 @@ impl Storage for ModelDisk {
         }
         state.durable_names = state.names.clone();
         Ok(())
+    }
+
+    fn verifier(&self) -> Verifier {
+        Verifier::segments(self.contents().into_iter().map(|(name, bytes)| (name, io::Cursor::new(bytes))))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The operating system's files.
 
 use super::{Storage, StoredFile};
+use crate::verify::Verifier;
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
@@ -90,6 +91,10 @@ impl Storage for OsStorage {
 
     fn sync_dir(&self) -> io::Result<()> {
         sync_directory(&self.dir)
+    }
+
+    fn verifier(&self) -> Verifier {
+        Verifier::directory(&self.dir)
     }
 }
 
