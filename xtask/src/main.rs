@@ -19,7 +19,8 @@ use std::process::ExitCode;
 
 #[derive(Debug, Parser)]
 #[command(
-    name = "cargo xtask",
+    name = "xtask",
+    bin_name = "cargo xtask",
     about = "The commands of this repository",
     long_about = "The commands of this repository. What CI runs is `cargo xtask lint` and then `cargo xtask test`.",
     disable_help_subcommand = true

@@ -1,4 +1,4 @@
-//! Rules about files: every source file says what it is, every published crate carries what its users need.
+//! Rules about files: every module says what it is, every published crate carries what its users need.
 
 use super::found;
 use crate::{
@@ -19,10 +19,10 @@ const CARRIED: &[&str] = &["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-
 pub(super) fn check(metadata: &Metadata) -> Outcome<()> {
     let mut problems = Vec::new();
     let root = workspace::root();
-    let name = |path: &Path| path.strip_prefix(&root).unwrap_or(path).display().to_string();
     for package in metadata.workspace_packages() {
         let folder = package.manifest_path.parent().map(|it| it.as_std_path().to_owned()).unwrap_or_default();
-        for path in sources(&folder.join("src"))? {
+        let source = folder.join("src");
+        for path in sources(&source)?.into_iter().filter(|path| is_entrance(path, &source)) {
             let text = fs::read_to_string(&path).map_err(Failure::while_doing(name(&path)))?;
             if !introduces_itself(&text) {
                 problems.push(format!("{} does not begin with `//!`", name(&path)));
@@ -46,6 +46,12 @@ pub(super) fn check(metadata: &Metadata) -> Outcome<()> {
     found("files", &problems)
 }
 
+/// Whether somebody who looks for something comes to this file first: it stands directly in `src`, or is the table of
+/// contents of its folder. What lies behind that is introduced there.
+fn is_entrance(path: &Path, source: &Path) -> bool {
+    path.parent() == Some(source) || path.ends_with("mod.rs")
+}
+
 /// A source file begins with its documentation; `lib.rs` may include its README.
 fn introduces_itself(text: &str) -> bool {
     text.starts_with("//!") || text.starts_with("#![doc")
@@ -56,13 +62,25 @@ fn introduces_itself(text: &str) -> bool {
 /// # Errors
 /// When a folder cannot be read.
 pub(super) fn sources(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    let rust = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    Ok(below(folder)?.into_iter().filter(rust).collect())
+}
+
+/// Every file below a folder, in a stable order.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub(super) fn below(folder: &Path) -> Outcome<Vec<PathBuf>> {
     let (mut files, mut open) = (Vec::new(), vec![folder.to_owned()]);
-    while let Some(folder) = open.pop().filter(|folder| folder.is_dir()) {
+    while let Some(folder) = open.pop() {
+        if !folder.is_dir() {
+            continue;
+        }
         let entries = fs::read_dir(&folder).map_err(Failure::while_doing(folder.display().to_string()))?;
         for path in entries.flatten().map(|entry| entry.path()) {
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else {
                 files.push(path);
             }
         }
@@ -71,10 +89,22 @@ pub(super) fn sources(folder: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// A path as seen from the root of the checkout.
+pub(super) fn name(path: &Path) -> String {
+    path.strip_prefix(workspace::root()).unwrap_or(path).display().to_string()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{introduces_itself, sources};
-    use std::fs;
+    use super::{introduces_itself, is_entrance, sources};
+    use std::{fs, path::Path};
+
+    #[test]
+    fn entrances_are_told_from_what_lies_behind() {
+        let entrance = |path: &str| is_entrance(Path::new(path), Path::new("a/src"));
+        assert!(entrance("a/src/lib.rs") && entrance("a/src/gate.rs") && entrance("a/src/gate/mod.rs"));
+        assert!(!entrance("a/src/gate/error.rs"));
+    }
 
     #[test]
     fn a_file_without_introduction_is_found() {

@@ -5,6 +5,7 @@ mod features;
 mod files;
 mod kernel;
 mod licences;
+mod links;
 mod packages;
 
 use crate::{
@@ -23,7 +24,7 @@ use std::process::Command;
 /// Advisories need a database from the network: the public workflow checks them with cargo audit.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Only the stages whose name contains this: format, arrows, files, kernel, licences, clippy, docs, packages.
+    /// Only the stages whose name contains this: format, arrows, files, links, kernel, licences, clippy, docs, packages.
     stage: Option<String>,
 }
 
@@ -57,6 +58,7 @@ fn all(metadata: &Metadata) -> Vec<Stage<'_>> {
         ("format", Box::new(format)),
         ("arrows", Box::new(|| arrows::check(metadata))),
         ("files", Box::new(|| files::check(metadata))),
+        ("links", Box::new(links::check)),
         ("kernel", Box::new(kernel::check)),
         ("licences", Box::new(|| licences::check(metadata))),
         ("clippy, everything", Box::new(features::everything)),
