@@ -1,5 +1,16 @@
 //! The clinic server: a clinic's backend on the healthcare crates.
+//!
+//! Read [`App`] for the parts, [`api`] for one file per resource of the HTTP API, [`pages`] for what a browser sees,
+//! [`fhir`] for bundles, [`config`] for settings.
 
+mod app;
+mod stores;
+
+pub mod api;
 pub mod config;
 pub mod fhir;
+pub mod http;
 pub mod pages;
+
+pub use app::{App, EdgeSettings};
+pub use stores::{ClinicStore, PatientRepository, ReplyStore, Repository, Stores};

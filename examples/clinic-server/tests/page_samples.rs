@@ -23,7 +23,7 @@ fn patients() -> PatientsPage {
     };
     PatientsPage {
         frame: frame(Section::Patients),
-        asked: Asked { name: "<b>o'".into(), ..Asked::default() },
+        asked: Asked { family: "<b>o'".into(), ..Asked::default() },
         problem: None,
         results: Some(Results {
             rows: vec![row("Okonkwo, Adaeze", value("HC-10423")), row("O’Brien <script>", Shown::Hidden), row("Ochoa, Luz", Shown::Absent)],

@@ -1,3 +1,89 @@
 //! Server-rendered pages: sign-in, patients with their charts, the audit log.
 
+mod chart;
+mod form;
+mod logger;
+mod patients;
+mod session;
+mod sign_in;
 pub mod view;
+
+pub use session::PageSessions;
+
+use crate::{App, http::Problem};
+use askama::Template;
+use axum::{
+    Router,
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use healthcare_core::{CorrelationId, ErrorCode};
+use http::{StatusCode, header};
+use std::sync::Arc;
+use view::{Frame, ProblemPage, Section};
+
+const STYLE: &str = include_str!("../../assets/clinic.css");
+
+/// The pages' routes.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(async || Redirect::to("/patients")))
+        .route("/assets/clinic.css", get(style))
+        .route("/sign-in", get(sign_in::page).post(sign_in::submit))
+        .route("/sign-out", post(sign_in::leave))
+        .route("/patients", get(patients::page).post(patients::search))
+        .route("/patients/{id}", get(chart::page))
+        .route("/logger", get(logger::page))
+        .route("/logger/verify", post(logger::verify))
+}
+
+/// Whether problems at this address are answered with a page.
+pub(crate) fn is_page(path: &str) -> bool {
+    !["/api/", "/api-docs/", "/health", "/livez", "/readyz"].iter().any(|prefix| path.starts_with(prefix))
+}
+
+async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")], STYLE)
+}
+
+/// A rendered page.
+pub(crate) fn rendered(page: &impl Template) -> Response {
+    match page.render() {
+        Ok(html) => Html(html).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// A problem as a page. Who is not signed in is sent to sign in.
+pub(crate) fn problem(app: &App, problem: &Problem, correlation: CorrelationId) -> Response {
+    if problem.code.status() == 401 {
+        return Redirect::to("/sign-in").into_response();
+    }
+    let title = match problem.code.status() {
+        404 => "Not found",
+        403 => "Not permitted",
+        400..=499 => "This did not work",
+        _ => "Something failed here",
+    };
+    let page = ProblemPage {
+        frame: Frame { person: None, csrf: String::new(), section: Section::Other, demo: app.settings.demo },
+        title: title.to_owned(),
+        text: problem_text(problem),
+        code: problem.code.as_str().to_owned(),
+        correlation: Some(correlation.to_string()),
+    };
+    let status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, rendered(&page)).into_response()
+}
+
+/// A problem in a sentence or two.
+pub(crate) fn problem_text(problem: &Problem) -> String {
+    if problem.code == ErrorCode::ValidationFailed && !problem.details.is_empty() {
+        let parts: Vec<_> = problem.details.iter().map(|d| format!("{}: {}.", d.field.replace('_', " "), d.problem)).collect();
+        return parts.join(" ");
+    }
+    problem.message.clone().unwrap_or(problem.code.message().into()).into_owned()
+}

@@ -84,8 +84,10 @@ pub struct SignInPage {
 /// What was searched for, to fill the form again.
 #[derive(Clone, Default)]
 pub struct Asked {
-    /// The beginning of names.
-    pub name: String,
+    /// The beginning of family names.
+    pub family: String,
+    /// The beginning of given names.
+    pub given: String,
     /// A date of birth.
     pub birth_date: String,
     /// A record number.

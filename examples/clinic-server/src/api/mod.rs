@@ -1,0 +1,62 @@
+//! The HTTP API under `/api/v1`, one file per resource.
+
+mod appointments;
+mod audit;
+mod auth;
+mod clinics;
+mod health;
+mod list;
+mod me;
+mod openapi;
+mod patients;
+mod practitioners;
+mod record;
+
+pub(crate) use appointments::AppointmentView;
+pub use audit::{AuditTrail, audit_trail};
+pub(crate) use audit::{AuditParams, EntryView, VerdictView, entries as audit_entries, verdict as audit_verdict};
+pub(crate) use clinics::read_clinic;
+pub(crate) use patients::{PatientSearch, PatientView, find};
+pub(crate) use record::read_record;
+pub use openapi::document;
+
+use crate::App;
+use axum::Router;
+use std::sync::Arc;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// Where the API lives.
+pub const PREFIX: &str = "/api/v1";
+
+/// Every route of the API, with its description.
+pub(crate) fn described() -> OpenApiRouter<Arc<App>> {
+    let v1 = OpenApiRouter::new()
+        .routes(routes!(auth::login))
+        .routes(routes!(auth::refresh))
+        .routes(routes!(auth::logout))
+        .routes(routes!(auth::switch_clinic))
+        .routes(routes!(me::me))
+        .routes(routes!(clinics::clinics))
+        .routes(routes!(clinics::locations))
+        .routes(routes!(practitioners::practitioners))
+        .routes(routes!(practitioners::availability))
+        .routes(routes!(patients::list, patients::create))
+        .routes(routes!(patients::search))
+        .routes(routes!(patients::read, patients::update))
+        .routes(routes!(record::record))
+        .routes(routes!(appointments::list, appointments::book))
+        .routes(routes!(appointments::step))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::verify));
+    OpenApiRouter::with_openapi(openapi::frame())
+        .nest(PREFIX, v1)
+        .routes(routes!(health::health))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(openapi::serve))
+}
+
+/// The routes.
+pub fn routes() -> Router<Arc<App>> {
+    described().split_for_parts().0
+}

@@ -1,0 +1,81 @@
+//! Reading requests, strictly and within limits.
+
+use super::Problem;
+use axum::{
+    body::{Bytes, to_bytes},
+    extract::{FromRequest, FromRequestParts, Path, Request},
+};
+use healthcare_core::{ErrorCode, Id};
+use http::{HeaderMap, header, request::Parts};
+use serde::de::DeserializeOwned;
+
+/// The largest JSON body.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// A JSON body, and its bytes as they came: what an idempotency key vouches for.
+#[derive(Debug)]
+pub struct Json<T> {
+    /// The body.
+    pub value: T,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::of(ErrorCode::UnsupportedMedia));
+        }
+        let bytes = read(request).await?;
+        // The parser's own message could repeat what it read.
+        let value = serde_json::from_slice(&bytes).map_err(|error| {
+            let at = format!("not the documented JSON, from line {}, column {}.", error.line(), error.column());
+            Problem::of(ErrorCode::MalformedRequest).saying(format!("The body is {at}"))
+        })?;
+        Ok(Self { value, bytes })
+    }
+}
+
+/// The whole body, within the limit.
+pub(crate) async fn read(request: Request) -> Result<Bytes, Problem> {
+    to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|error| {
+        let too_large = std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
+        Problem::of(if too_large { ErrorCode::TooLarge } else { ErrorCode::MalformedRequest })
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim();
+    media.eq_ignore_ascii_case("application/json")
+}
+
+/// A query string.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        axum::extract::Query::<T>::try_from_uri(&parts.uri)
+            .map(|axum::extract::Query(value)| Self(value))
+            .map_err(|_| Problem::of(ErrorCode::MalformedRequest).saying("The query string is not the documented one."))
+    }
+}
+
+/// The id in a path. What is no id is not found: one answer for every address that leads nowhere.
+#[derive(Debug)]
+pub struct PathId<T>(pub Id<T>);
+
+impl<T, S: Send + Sync> FromRequestParts<S> for PathId<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let missing = || Problem::of(ErrorCode::NotFound);
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| missing())?;
+        text.parse().map(Self).map_err(|_| missing())
+    }
+}

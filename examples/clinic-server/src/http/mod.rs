@@ -1,0 +1,17 @@
+//! What every route shares: how a request is read, who its caller is, and how a problem is answered.
+
+mod address;
+mod caller;
+mod extract;
+mod idempotency;
+mod layers;
+mod problem;
+
+pub use address::ClientAddress;
+pub use caller::Caller;
+pub(crate) use extract::read as read_body;
+pub use extract::{Json, PathId, Query};
+pub(crate) use idempotency::replayed;
+pub use idempotency::{IdempotencyKey, Once, Reply};
+pub use layers::{CONTENT_POLICY, wrap};
+pub use problem::{Fields, Problem};

@@ -1,0 +1,1 @@
+//! Importing FHIR bundles into a clinic.

@@ -1,0 +1,94 @@
+//! Where records live, as the handlers see it: one seam for each need, whatever stands behind them.
+
+use async_trait::async_trait;
+use healthcare_core::{
+    AccessError, Appointment, AppointmentStore, ChartReader, Clinic, Location, MemoryStore, Patient, Practitioner, Reader,
+    Record, Remember, RequestContext, Searcher, Service, Writer,
+};
+use std::{fmt, sync::Arc};
+
+/// Reads and writes records of one kind.
+pub trait Repository<T: Record>: Reader<T> + Writer<T> {}
+impl<T: Record, S: Reader<T> + Writer<T>> Repository<T> for S {}
+
+/// Patients can also be searched for, and have charts.
+pub trait PatientRepository: Repository<Patient> + Searcher<Patient> + ChartReader<Patient> {}
+impl<S: Repository<Patient> + Searcher<Patient> + ChartReader<Patient>> PatientRepository for S {}
+
+/// Answers that were kept with their changes.
+#[async_trait]
+pub trait ReplyStore: fmt::Debug + Send + Sync {
+    /// The answer the caller was given under this key.
+    ///
+    /// # Errors
+    /// When storage fails.
+    async fn remembered(&self, context: &RequestContext, key: [u8; 32]) -> Result<Option<Remember>, AccessError>;
+}
+
+/// Every repository of the server.
+#[derive(Debug, Clone)]
+pub struct Stores {
+    /// Clinics.
+    pub clinics: Arc<dyn Repository<Clinic>>,
+    /// Their locations.
+    pub locations: Arc<dyn Repository<Location>>,
+    /// What they offer.
+    pub services: Arc<dyn Repository<Service>>,
+    /// Who treats.
+    pub practitioners: Arc<dyn Repository<Practitioner>>,
+    /// Who is treated.
+    pub patients: Arc<dyn PatientRepository>,
+    /// Their appointments.
+    pub appointments: Arc<dyn AppointmentStore>,
+    /// Kept answers.
+    pub replies: Arc<dyn ReplyStore>,
+}
+
+/// What one store must do to be every repository of the server.
+pub trait ClinicStore:
+    Repository<Clinic>
+    + Repository<Location>
+    + Repository<Service>
+    + Repository<Practitioner>
+    + PatientRepository
+    + Repository<Appointment>
+    + AppointmentStore
+    + ReplyStore
+    + 'static
+{
+}
+impl<S> ClinicStore for S where
+    S: Repository<Clinic>
+        + Repository<Location>
+        + Repository<Service>
+        + Repository<Practitioner>
+        + PatientRepository
+        + Repository<Appointment>
+        + AppointmentStore
+        + ReplyStore
+        + 'static
+{
+}
+
+impl Stores {
+    /// One store in every role.
+    #[must_use]
+    pub fn of<S: ClinicStore>(store: &Arc<S>) -> Self {
+        Self {
+            clinics: Arc::clone(store) as _,
+            locations: Arc::clone(store) as _,
+            services: Arc::clone(store) as _,
+            practitioners: Arc::clone(store) as _,
+            patients: Arc::clone(store) as _,
+            appointments: Arc::clone(store) as _,
+            replies: Arc::clone(store) as _,
+        }
+    }
+}
+
+#[async_trait]
+impl ReplyStore for MemoryStore {
+    async fn remembered(&self, context: &RequestContext, key: [u8; 32]) -> Result<Option<Remember>, AccessError> {
+        Ok(Self::remembered(self, context.clinic(), context.actor().user(), key))
+    }
+}
