@@ -23,10 +23,13 @@ pub struct Coded {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Measure {
-    /// A number with its unit (UCUM where known). The number is kept as it was written.
+    /// A number with its unit (UCUM where known). The number is kept as it was written: 1.0 and 1.00 are two measurements.
     Quantity {
-        /// The number.
-        value: serde_json::Number,
+        /// The number, in decimal.
+        value: String,
+        /// `<`, `<=`, `>=` or `>`, when the number is a bound.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comparator: Option<String>,
         /// The unit.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unit: Option<String>,

@@ -92,10 +92,12 @@ impl<'d> Decider<'d> {
         };
         let decision = self.cell(roles, purpose, kind, action).await?;
         let Decision::Allow(terms) = decision else { return Ok(decision) };
-        let terms = if self.ask.action == Action::ReadChart {
-            self.chart(roles, purpose, terms).await?
-        } else {
-            terms
+        let terms = match self.ask.action {
+            Action::ReadChart => self.chart(roles, purpose, terms).await?,
+            Action::Create if matches!(self.context.actor(), Actor::System { .. }) => {
+                self.batch(roles, purpose, action, terms).await?
+            }
+            _ => terms,
         };
         Ok(Decision::Allow(terms.for_purpose(Some(purpose.clone()))))
     }
@@ -254,6 +256,29 @@ impl<'d> Decider<'d> {
             // Kinds of which only some rows would be given are left out: a chart is whole or it says so.
             if let Decision::Allow(Terms { rows: RowFilter::All, parts: given, .. }) =
                 self.cell(roles, purpose, at, 0).await?
+            {
+                parts.extend(given.iter().cloned());
+            }
+        }
+        terms.parts = parts.into();
+        Ok(terms)
+    }
+
+    /// A job's change may carry rows of every kind the job may create anyway: an imported bundle is one commit.
+    async fn batch(
+        &mut self,
+        roles: &[usize],
+        purpose: &Purpose,
+        action: usize,
+        mut terms: Terms,
+    ) -> Result<Terms, Undecided> {
+        let mut parts: Vec<Part> = terms.parts.to_vec();
+        for (at, kind) in self.policy.schema.kinds.iter().enumerate() {
+            if *kind.name == *self.ask.kind {
+                continue;
+            }
+            if let Decision::Allow(Terms { rows: RowFilter::All, parts: given, .. }) =
+                self.cell(roles, purpose, at, action).await?
             {
                 parts.extend(given.iter().cloned());
             }
