@@ -4,6 +4,8 @@
 mod bounded;
 mod memory;
 mod secret;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
 
 pub mod login;
 pub mod password;
@@ -16,3 +18,5 @@ pub mod token;
 pub mod user;
 
 pub use memory::MemoryAccounts;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use sql::SqlAccounts;
