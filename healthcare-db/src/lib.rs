@@ -4,12 +4,17 @@
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("healthcare-db needs at least one engine: switch on the feature `sqlite` or `postgres`");
 
+#[cfg(test)]
+extern crate self as healthcare_db;
+
 mod database;
 mod error;
 mod house;
 mod repository;
 mod schema;
 mod statement;
+#[cfg(all(test, feature = "sqlite", feature = "postgres"))]
+mod tests;
 mod transaction;
 
 pub use database::{Database, DatabaseOptions};

@@ -7,6 +7,8 @@ mod keys;
 mod outbox;
 mod page;
 mod read;
+#[cfg(test)]
+pub(crate) mod registry;
 mod relation;
 mod rows;
 mod select;

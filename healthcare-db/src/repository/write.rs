@@ -10,7 +10,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use healthcare_core::{
-    AccessError, BlindToken, Change, Committed, ErasedRow, Guard, KeyError, KindCount, OutboxMessage, Parts, Record, ScopeKeys,
+    AccessError, BlindToken, Change, Committed, ErasedRow, Guard, KeyError, KindCount, OutboxMessage, Parts, PlainColumn, Record, ScopeKeys,
     SubjectKey, Value, Write, WriteRow, Writer,
 };
 use std::{borrow::Cow, fmt::Write as _, time::Duration};
@@ -190,7 +190,7 @@ impl Rows<'_> {
         match write.how() {
             Write::Insert | Write::InsertAbsent => {
                 let values = self.stored(write, key)?;
-                let text = insert(row, write.how() == Write::InsertAbsent)?;
+                let text = insert(row.kind(), row.plain_columns(), write.how() == Write::InsertAbsent)?;
                 if self.transaction.execute(&text, values).await? == 0 {
                     return Ok(false);
                 }
@@ -198,7 +198,7 @@ impl Rows<'_> {
             }
             Write::Update => {
                 let values = self.stored(write, key)?;
-                let changed = self.transaction.execute(&update(row)?, values).await?;
+                let changed = self.transaction.execute(&update(row.kind(), row.plain_columns())?, values).await?;
                 self.changed_one(row, changed).await?;
                 self.forget(row).await?;
                 self.index(row, write.tokens(self.keys)).await?;
@@ -327,25 +327,25 @@ pub(crate) fn insert_group(
 }
 
 /// `$2` id, `$3` version, `$4` subject, `$5` sealed column, `$6` time, `$7`.. plain columns.
-pub(crate) fn insert(row: &dyn ErasedRow, keep: bool) -> Result<Composed, DbError> {
-    let columns: String = row.plain_columns().iter().map(|column| format!(", {}", column.name)).collect();
-    let values: String = (0..row.plain_columns().len()).map(|nth| format!(", ${}", nth + 7)).collect();
+pub(crate) fn insert(kind: &str, plain: &[PlainColumn], keep: bool) -> Result<Composed, DbError> {
+    let columns: String = plain.iter().map(|column| format!(", {}", column.name)).collect();
+    let values: String = (0..plain.len()).map(|nth| format!(", ${}", nth + 7)).collect();
     let conflict = if keep { " ON CONFLICT (clinic_id, id) DO NOTHING" } else { "" };
     Composed::new(format!(
         "INSERT INTO main.{} (clinic_id, id, version, subject_id, phi, created_at, updated_at{columns}) \
          VALUES ($1, $2, $3, $4, $5, $6, $6{values}){conflict}",
-        row.kind()
+        kind
     ))
 }
 
 /// The same parameters as [`insert`]: `$3` is the next version, and the person must still be the same.
-pub(crate) fn update(row: &dyn ErasedRow) -> Result<Composed, DbError> {
+pub(crate) fn update(kind: &str, plain: &[PlainColumn]) -> Result<Composed, DbError> {
     let set: String =
-        row.plain_columns().iter().enumerate().map(|(nth, column)| format!(", {} = ${}", column.name, nth + 7)).collect();
+        plain.iter().enumerate().map(|(nth, column)| format!(", {} = ${}", column.name, nth + 7)).collect();
     Composed::new(format!(
         "UPDATE main.{} SET version = $3, phi = $5, updated_at = $6{set} \
          WHERE clinic_id = $1 AND id = $2 AND version = $3 - 1 AND subject_id IS NOT DISTINCT FROM $4",
-        row.kind()
+        kind
     ))
 }
 

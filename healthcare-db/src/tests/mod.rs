@@ -1,0 +1,8 @@
+//! What is only seen from inside: statements without their predicate, registries, plans.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod cancel;
+mod isolation;
+mod registry;
+#[path = "../../tests/site/mod.rs"]
+mod site;
