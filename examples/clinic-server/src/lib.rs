@@ -10,6 +10,7 @@ pub mod api;
 pub mod config;
 pub mod fhir;
 pub mod http;
+pub mod import;
 pub mod pages;
 
 pub use app::{App, EdgeSettings};
