@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// A clinic statement composed of constants and checked as a written one is.
 #[derive(Clone, Debug)]
-pub struct Composed {
+pub(crate) struct Composed {
     text: Arc<str>,
     parameters: u16,
 }
@@ -22,6 +22,7 @@ impl Composed {
         Ok(Self { parameters: check::parameters(&text), text: text.into() })
     }
 
+    #[cfg(test)]
     pub(crate) fn text(&self) -> &str {
         &self.text
     }

@@ -57,15 +57,25 @@ async fn sweep(site: &Site, database: Database) {
     let (a, b) = (stage.boundary.system.scope(stage.clinic), stage.boundary.system.scope(stage.other));
     let theirs = Uuid::from_u128(7);
     store(&database, b, theirs).await.unwrap();
+    // How far a poll gets depends on the other threads: several rounds meet more of the awaits.
+    for round in 0..10 {
+        drops(&database, (a, b), theirs, round).await;
+    }
+    no_open_transaction(site, &database).await;
+    let (size, idle) = settled(&database).await;
+    assert!(size >= 1 && idle == size as usize, "no permit is lost: {idle} of {size}");
+}
+
+async fn drops(database: &Database, (a, b): (ClinicScope, ClinicScope), theirs: Uuid, round: u128) {
     let mut k = 1;
     let mut whole = 0;
     // Once a sweep ran to the end three times in a row there is no later await to be dropped at.
     while whole < 3 {
-        let id = Uuid::from_u128(1_000 + k as u128);
-        let done = Polls { future: Box::pin(store(&database, a, id)), left: k }.await;
+        let id = Uuid::from_u128((round + 1) * 1_000 + k as u128);
+        let done = Polls { future: Box::pin(store(database, a, id)), left: k }.await;
         whole = if done.is_some() { whole + 1 } else { 0 };
-        assert_eq!(seen(&database, b).await, [theirs], "after {k} polls");
-        let mine = seen(&database, a).await;
+        assert_eq!(seen(database, b).await, [theirs], "after {k} polls");
+        let mine = seen(database, a).await;
         assert!(!mine.contains(&theirs), "after {k} polls");
         if done.is_some() {
             assert!(mine.contains(&id), "what was committed is there");
@@ -73,10 +83,7 @@ async fn sweep(site: &Site, database: Database) {
         k += 1;
         assert!(k < 500, "the sweep does not end");
     }
-    assert!(k > 5, "only {k} polls were met");
-    no_open_transaction(site, &database).await;
-    let (size, idle) = settled(&database).await;
-    assert!(size >= 1 && idle as u32 == size, "no permit is lost: {idle} of {size}");
+    assert!(k > 4, "only {k} polls were met");
 }
 
 /// The state of the pool once what was dropped has been rolled back.

@@ -1,24 +1,10 @@
 //! Clinic A on clinic B's rows, with the predicate taken out of the statement: the database alone must refuse.
 
-use super::site::Site;
-use crate::{CLINIC_TABLES, Database, DbError, Row, Transaction, statement::{Dialect, sealed}};
+use super::{site::Site, unchecked::Unchecked};
+use crate::{CLINIC_TABLES, Database, DbError, Row, Transaction, statement::Dialect};
 use healthcare_core::{ClinicId, ClinicScope, Value, testing::Stage};
 use std::collections::BTreeMap;
 use uuid::Uuid;
-
-/// A statement that no macro would let through. It stands for one that slipped past them.
-struct Unchecked(String);
-
-impl sealed::Text for Unchecked {
-    fn sql(&self, _: Dialect) -> sqlx::SqlStr {
-        sqlx::SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(self.0.clone()))
-    }
-    fn count(&self) -> usize {
-        // $1 is the clinic, which the transaction binds whether or not the text has it.
-        1
-    }
-}
-impl crate::ClinicText for Unchecked {}
 
 /// A transaction of clinic A always binds $1; a text without a predicate says so in a way that means nothing.
 const ANYTHING: &str = "($1 IS NOT NULL)";
@@ -86,7 +72,7 @@ async fn columns(site: &Site, dialect: Dialect) -> Columns {
 }
 
 async fn all(transaction: &mut Transaction, text: String) -> Result<Vec<Row>, DbError> {
-    transaction.fetch_all(&Unchecked(text), Vec::new()).await
+    transaction.fetch_all(&Unchecked::new(text), Vec::new()).await
 }
 
 async fn count(transaction: &mut Transaction, table: &str) -> i64 {
@@ -97,7 +83,7 @@ async fn count(transaction: &mut Transaction, table: &str) -> i64 {
 /// Runs a statement of clinic A in a transaction of its own and says what became of it.
 async fn attack(database: &Database, scope: ClinicScope, text: String) -> Result<u64, DbError> {
     let mut transaction = database.write(scope).await.unwrap();
-    let changed = transaction.execute(&Unchecked(text), Vec::new()).await?;
+    let changed = transaction.execute(&Unchecked::new(text), Vec::new()).await?;
     transaction.commit().await?;
     Ok(changed)
 }

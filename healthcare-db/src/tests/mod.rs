@@ -3,6 +3,9 @@
 
 mod cancel;
 mod isolation;
+mod plan;
 mod registry;
+mod schema;
 #[path = "../../tests/site/mod.rs"]
 mod site;
+mod unchecked;

@@ -1,5 +1,5 @@
 //! Databases for tests: a SQLite file in a directory of its own, or a PostgreSQL database of its own.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
 use healthcare_core::{MemoryKeys, StorageDoor, Vault};
 use healthcare_db::{Database, DatabaseOptions, Login, Logins, SqlScopeKeys, SqlStore, migrate};

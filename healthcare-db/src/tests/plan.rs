@@ -1,0 +1,118 @@
+//! The plans of the statements that carry the load, with 25,000 patients in a clinic and another clinic beside it.
+
+use super::{site::Site, unchecked::Unchecked};
+use crate::{
+    Database,
+    repository::{registry, select_for_test},
+    statement::{Dialect, sealed::Text},
+};
+use healthcare_core::{Value, testing::Stage};
+use uuid::Uuid;
+
+const PATIENTS: i64 = 25_000;
+
+/// Fills both clinics: each patient has one of 500 families, each family six prefixes, and two appointments.
+async fn fill(site: &Site, dialect: Dialect, clinics: [Uuid; 2]) {
+    for clinic in clinics {
+        let script = match dialect {
+            Dialect::Postgres => postgres_rows(clinic),
+            Dialect::Sqlite => sqlite_rows(clinic),
+        };
+        let script = sqlx::AssertSqlSafe(script);
+        match dialect {
+            Dialect::Postgres => {
+                let pool = sqlx::PgPool::connect(&site.owner_url).await.unwrap();
+                sqlx::raw_sql(script).execute(&pool).await.unwrap();
+                pool.close().await;
+            }
+            Dialect::Sqlite => {
+                let pool = sqlx::SqlitePool::connect(&site.url).await.unwrap();
+                sqlx::raw_sql(script).execute(&pool).await.unwrap();
+                pool.close().await;
+            }
+        }
+    }
+}
+
+fn postgres_rows(clinic: Uuid) -> String {
+    let id = "md5('{c}' || n)::uuid".replace("{c}", &clinic.to_string());
+    format!(
+        "SET search_path = main;
+         INSERT INTO subject_key SELECT '{clinic}', {id}, '\\x00', now() FROM generate_series(1, {PATIENTS}) n;
+         INSERT INTO patient SELECT '{clinic}', {id}, 1, {id}, true, '\\x00', now(), now() FROM generate_series(1, {PATIENTS}) n;
+         INSERT INTO blind_index SELECT '{clinic}', 'patient', 'family', decode(md5(p || 'x' || n % 500), 'hex'), {id}
+             FROM generate_series(1, {PATIENTS}) n, generate_series(1, 6) p;
+         INSERT INTO appointment SELECT '{clinic}', md5(a || '-{clinic}-' || n)::uuid, 1, {id}, md5('p' || n % 40)::uuid,
+             '{clinic}', 'booked', false, '2026-01-01Z'::timestamptz + (n * a) * interval '7 minutes',
+             '2026-01-01Z'::timestamptz + (n * a) * interval '7 minutes' + interval '30 minutes', 'UTC', '\\x00', now(), now()
+             FROM generate_series(1, {PATIENTS}) n, generate_series(1, 2) a;
+         ANALYZE;"
+    )
+}
+
+fn sqlite_rows(clinic: Uuid) -> String {
+    // Ids and tokens only need to be spread: a multiplication does it.
+    let c = format!("x'{}'", clinic.simple());
+    let first = &clinic.simple().to_string()[..8];
+    let spread = |n: &str| format!("unhex('{first}' || printf('%08x%016x', ({n} * 2654435761) % 4294967296, {n}))");
+    let (id, token, practitioner) = (spread("n"), spread("p * 1000 + n % 500"), spread("900000 + n % 40"));
+    let appointment = spread("a * 100000 + n");
+    let numbers = format!("WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {PATIENTS})");
+    format!(
+        "{numbers} INSERT INTO subject_key SELECT {c}, {id}, x'00', 0 FROM numbers;
+         {numbers} INSERT INTO patient SELECT {c}, {id}, 1, {id}, 1, x'00', 0, 0 FROM numbers;
+         {numbers} INSERT INTO blind_index SELECT {c}, 'patient', 'family', {token}, {id}
+             FROM numbers, (SELECT 1 AS p UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6);
+         {numbers} INSERT INTO appointment SELECT {c}, {appointment}, 1, {id}, {practitioner}, {c}, 'booked', 0,
+             n * a * 420000000, n * a * 420000000 + 1800000000, 'UTC', x'00', 0, 0
+             FROM numbers, (SELECT 1 AS a UNION ALL SELECT 2);
+         ANALYZE;"
+    )
+}
+
+/// The plan of a text with these values, as the application's login sees it in its clinic.
+async fn plan(database: &Database, stage: &Stage, text: &impl Text, values: Vec<Value>) -> String {
+    let dialect = database.dialect();
+    let explain = if dialect == Dialect::Postgres { "EXPLAIN" } else { "EXPLAIN QUERY PLAN" };
+    let explained = Unchecked { text: format!("{explain} {}", text.sql(dialect).as_str()), parameters: text.count() };
+    let mut transaction = database.read(stage.boundary.system.scope(stage.clinic)).await.unwrap();
+    let rows = transaction.fetch_all(&explained, values).await.unwrap();
+    let column = if dialect == Dialect::Postgres { 0 } else { 3 };
+    rows.iter().map(|row| row.get::<String>(column).unwrap() + "\n").collect()
+}
+
+async fn plans(site: Site) {
+    let stage = Stage::default();
+    let database = site.open().await;
+    fill(&site, database.dialect(), [stage.other.as_uuid(), stage.clinic.as_uuid()]).await;
+    for (name, text, values) in select_for_test::hot() {
+        let plan = plan(&database, &stage, &text, values).await;
+        let whole = match database.dialect() {
+            Dialect::Postgres => plan.contains("Seq Scan"),
+            Dialect::Sqlite => plan.lines().any(|line| line.starts_with("SCAN") && !line.contains("clinic_scope")),
+        };
+        assert!(!whole, "{name} reads a whole table:\n{plan}");
+        let index = match database.dialect() {
+            Dialect::Postgres => "blind_index_pkey",
+            Dialect::Sqlite => "blind_index USING PRIMARY KEY (clinic_id=? AND kind=? AND field=? AND token=?",
+        };
+        let searched = plan.contains(index) || plan.contains("b0 USING PRIMARY KEY (clinic_id=? AND kind=? AND field=? AND token=?");
+        assert_eq!(searched, name.contains("search"), "{name}: the blind index leads\n{plan}");
+    }
+    let (_, treats) = registry::CLINIC.iter().find(|(name, _)| *name == "relation::TREATS").unwrap();
+    let plan = plan(&database, &stage, treats, vec![Value::Uuid(Uuid::nil()), Value::Uuid(Uuid::nil())]).await;
+    assert!(plan.contains("appointment_practitioner_id_subject_id"), "{plan}");
+    database.close().await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn sqlite_uses_its_indexes() {
+    plans(Site::sqlite()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: cargo xtask test"]
+async fn postgres_uses_its_indexes_under_row_security() {
+    plans(Site::postgres().await).await;
+}

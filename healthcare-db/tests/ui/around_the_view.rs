@@ -1,0 +1,3 @@
+fn main() {
+    let _ = healthcare_db::clinic_sql!("SELECT version FROM main.patient WHERE clinic_id = $1");
+}
