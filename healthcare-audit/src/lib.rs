@@ -4,11 +4,13 @@
 mod checkpoint;
 mod cipher;
 mod error;
+pub mod fhir;
 mod frame;
 mod log;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod read;
+mod reconcile;
 mod storage;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -18,4 +20,5 @@ pub use checkpoint::{Checkpoint, CheckpointError, CheckpointKey, CheckpointSigne
 pub use cipher::BodyCipher;
 pub use error::{CipherError, Fault, OpenError, ReadError};
 pub use log::{AuditLog, LogBuilder, LogHead, Recovery};
-pub use read::{Entry, Page, Query};
+pub use read::{AuditReader, Entry, Page, Query};
+pub use reconcile::{Reconciler, Reconciliation, Suspects};

@@ -1,8 +1,14 @@
 //! Reading events back, newest first.
 
-use crate::{BodyCipher, ReadError, cipher::body_context, frame::Frame, log::Archive};
+use crate::{
+    BodyCipher, ReadError, Reconciler, Reconciliation,
+    cipher::body_context,
+    frame::Frame,
+    log::{Archive, FileArchive},
+};
 use healthcare_core::{AuditEvent, AuditEventId, ClinicId, CorrelationId, Outcome, UserId};
 use jiff::Timestamp;
+use std::{path::Path, sync::Arc};
 use uuid::Uuid;
 
 /// Most entries on one page.
@@ -133,4 +139,55 @@ pub(crate) fn open(frame: &Frame<'_>, cipher: &dyn BodyCipher) -> Entry {
         id,
         event: plain.and_then(|plain| serde_json::from_slice(&plain).ok()),
     }
+}
+
+/// Reads a log on files without writing to it, also while another process does.
+#[derive(Debug)]
+pub struct AuditReader {
+    archive: Box<dyn Archive>,
+    cipher: Arc<dyn BodyCipher>,
+}
+
+impl AuditReader {
+    /// A reader of the log in `dir`. What is written after it was made is not seen.
+    ///
+    /// # Errors
+    /// [`ReadError::Io`] when the directory cannot be listed.
+    pub fn directory(dir: impl AsRef<Path>, cipher: Arc<dyn BodyCipher>) -> Result<Self, ReadError> {
+        let archive = FileArchive::read_only(dir.as_ref())?;
+        Ok(Self { archive: Box::new(archive), cipher })
+    }
+
+    /// The events of a clinic that match, newest first.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the log cannot be read.
+    pub fn read(&self, query: &Query) -> Result<Page, ReadError> {
+        page(&*self.archive, &*self.cipher, query)
+    }
+
+    /// Matches the decisions of a clinic with what came of them.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the log cannot be read.
+    pub fn reconcile(&self, clinic: ClinicId) -> Result<Reconciliation, ReadError> {
+        reconcile(&*self.archive, &*self.cipher, clinic)
+    }
+}
+
+/// Goes through the events of a clinic, newest first, until all were seen or there is no room for more decisions.
+pub(crate) fn reconcile(
+    archive: &dyn Archive,
+    cipher: &dyn BodyCipher,
+    clinic: ClinicId,
+) -> Result<Reconciliation, ReadError> {
+    let mut reconciler = Reconciler::default();
+    archive.newest(clinic.as_uuid(), u64::MAX, u64::MAX, &mut |frame| {
+        match open(frame, cipher).event {
+            Some(event) => reconciler.add(&event),
+            None => reconciler.add_unreadable(),
+        }
+        reconciler.is_full()
+    })?;
+    Ok(reconciler.finish())
 }

@@ -4,6 +4,8 @@
 mod bytes;
 mod entry;
 mod segment;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use bytes::Cursor;
 pub(crate) use entry::{

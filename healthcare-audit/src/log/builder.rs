@@ -15,7 +15,7 @@ use super::{
 use crate::{
     BodyCipher, Checkpoint, CheckpointKey, Fault, OpenError,
     cipher::body_context,
-    frame::{self, EntryKind, Frame, Hash, MAX_BODY},
+    frame::{EntryKind, Frame, Hash, MAX_BODY},
     storage::{OsStorage, Storage, read_whole},
 };
 use healthcare_core::{AuditEventId, ClinicId, Clock, CorrelationId, Durability, SystemClock};
@@ -169,7 +169,7 @@ impl LogBuilder {
         let spill = self.open_spill()?;
         let expected = self.expected()?;
         let opened = crate::postgres::open(options, Arc::clone(&self.clock), expected)?;
-        let known = opened.latest.iter().filter_map(|bytes| frame::parse(bytes).ok());
+        let known = opened.latest.iter().filter_map(|bytes| crate::frame::parse(bytes).ok());
         let mut fingerprints = Fingerprints::default();
         known.filter_map(|frame| self.fingerprint_of(&frame)).for_each(|known| fingerprints.insert(known));
         let tip = opened.backend.tip();

@@ -9,12 +9,13 @@ use super::{
 use crate::{
     Fault, ReadError,
     frame::{self, EntryKind, Frame, HASH_LEN, Hash, SEGMENT_HEADER_LEN, SegmentHead},
-    storage::{Storage, StoredFile, read_whole},
+    storage::{OsStorage, Storage, StoredFile, read_whole},
     verify::Verifier,
 };
 use healthcare_core::Clock;
 use std::{
     fmt, io,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use uuid::Uuid;
@@ -179,6 +180,16 @@ pub(crate) struct FileArchive {
 }
 
 impl FileArchive {
+    /// A reader of what stands in a directory now, whoever writes there.
+    pub(crate) fn read_only(dir: &Path) -> io::Result<Self> {
+        let storage = OsStorage::existing(dir);
+        let mut index = Index::starting_at(u64::MAX);
+        index.segments = segment::all(&storage)?;
+        // A last entry that is being written is not whole, and is left out by the parser.
+        index.durable = u64::MAX;
+        Ok(Self { storage: Arc::new(storage), index: Arc::new(Mutex::new(index)) })
+    }
+
     fn read_place(&self, place: Place, visit: &mut dyn FnMut(&Frame<'_>) -> bool) -> Result<bool, ReadError> {
         let file = self.storage.open_to_read(&segment::name(place.segment))?;
         let mut bytes = vec![0; place.len];
@@ -215,13 +226,17 @@ impl Archive for FileArchive {
             if Some(first) == active {
                 bytes.truncate(usize::try_from(durable).unwrap_or(usize::MAX));
             }
-            let of_clinic = |frame: &Frame<'_>| {
-                frame.head.kind == EntryKind::Event
-                    && frame.head.clinic == clinic
-                    && frame.head.sequence < floor
-            };
-            let found: Vec<Frame<'_>> =
-                recover::frames(&bytes).map(|(_, frame)| frame).filter(of_clinic).collect();
+            let (mut end, mut last, mut found) = (SEGMENT_HEADER_LEN, first, Vec::new());
+            for (at, frame) in recover::frames(&bytes) {
+                (end, last) = (at + frame.len, frame.head.sequence);
+                if frame.head.kind == EntryKind::Event && frame.head.clinic == clinic && last < floor {
+                    found.push(frame);
+                }
+            }
+            // Only what another process is writing at this moment may end within an entry.
+            if end < bytes.len() && !(Some(first) == active && durable == u64::MAX) {
+                return Err(ReadError::Corrupt { segment: segment::name(first), sequence: last });
+            }
             for frame in found.iter().rev() {
                 if visit(frame) {
                     return Ok(Some(frame.head.sequence));

@@ -16,6 +16,7 @@ mod segment;
 pub use builder::LogBuilder;
 
 pub(crate) use backend::{Archive, Tip};
+pub(crate) use file::FileArchive;
 #[cfg(feature = "postgres")]
 pub(crate) use {
     backend::{Backend, Placing, Unplaced},
@@ -24,7 +25,7 @@ pub(crate) use {
 
 use crate::verify::Verifier;
 use crate::{
-    BodyCipher, Checkpoint, CheckpointSigner, CipherError, Fault, Page, Query, ReadError,
+    BodyCipher, Checkpoint, CheckpointSigner, CipherError, Fault, Page, Query, ReadError, Reconciliation,
     cipher::body_context, read,
 };
 use builder::Home;
@@ -176,6 +177,15 @@ impl AuditLog {
             .spilled
             .as_ref()
             .map_or_else(|| Ok(Page::default()), |archive| read::page(&**archive, &*self.0.cipher, query))
+    }
+
+    /// Matches the decisions of a clinic with what came of them: what was allowed and has no recorded end, commits whose outcome
+    /// never arrived. Reads the whole log of the clinic.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the log cannot be read.
+    pub fn reconcile(&self, clinic: ClinicId) -> Result<Reconciliation, ReadError> {
+        read::reconcile(&*self.0.archive, &*self.0.cipher, clinic)
     }
 
     /// Writes what is queued, marks the orderly end, and refuses everything later. Waits for the disk: call it where blocking is

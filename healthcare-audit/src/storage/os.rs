@@ -33,6 +33,11 @@ impl OsStorage {
         Ok(Self { dir: dir.to_owned() })
     }
 
+    /// A directory that is only read.
+    pub(crate) fn existing(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
     fn options() -> OpenOptions {
         let mut options = OpenOptions::new();
         options.read(true).write(true);

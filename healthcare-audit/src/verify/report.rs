@@ -86,6 +86,8 @@ impl fmt::Display for Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
+    /// There is no log here, and none was expected.
+    Empty,
     /// Every entry that was looked at is as it was written.
     Sound,
     /// Every whole entry is, and the last is not whole.
@@ -127,6 +129,7 @@ impl Report {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         match self.findings.as_slice() {
+            [] if self.log.is_none() => Verdict::Empty,
             [] => Verdict::Sound,
             [Finding { wrong: Wrong::Unfinished, .. }] => Verdict::Unfinished,
             _ => Verdict::Broken,
@@ -167,6 +170,7 @@ impl fmt::Display for Report {
         }
         let checkpoint = if self.agrees_with_checkpoint { ", and agrees with the checkpoint" } else { "" };
         match self.verdict() {
+            Verdict::Empty => write!(f, "nothing to verify"),
             Verdict::Sound => write!(f, "sound{checkpoint}"),
             Verdict::Unfinished => write!(f, "sound up to its last entry, which is unfinished{checkpoint}"),
             Verdict::Broken => write!(f, "broken"),
