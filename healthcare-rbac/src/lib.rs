@@ -7,6 +7,8 @@ mod secret;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 
+#[cfg(feature = "axum")]
+pub mod edge;
 pub mod login;
 pub mod password;
 pub mod policy;

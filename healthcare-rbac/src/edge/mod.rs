@@ -1,0 +1,12 @@
+//! The way in over HTTP: from a bearer token to a [`RequestContext`](healthcare_core::RequestContext).
+
+mod answer;
+mod bearer;
+mod clues;
+mod extract;
+mod layer;
+
+pub use answer::AuthRejection;
+pub use clues::{ClientAddress, SubdomainClinic};
+pub use extract::{Claims, Context};
+pub use layer::{Auth, AuthFuture, AuthLayer, TokenPlace};
