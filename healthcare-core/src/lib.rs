@@ -14,6 +14,8 @@ mod filter;
 mod id;
 #[cfg(feature = "crypto")]
 mod keys;
+#[cfg(feature = "mock")]
+pub mod mock;
 mod outbox;
 mod receipt;
 mod record;
