@@ -4,8 +4,9 @@ use super::{files::sources, found};
 use crate::{failure::Outcome, workspace};
 use std::{collections::BTreeSet, path::Path};
 
-/// The domain's folders. Every other module of the crate is kernel.
-const DOMAIN: &[&str] = &["appointments", "billing", "clinical", "clinics"];
+/// What stands on the kernel: the domain's folders, and the contract suites over both halves. Every other module of the crate
+/// is kernel.
+const DOMAIN: &[&str] = &["appointments", "billing", "clinical", "clinics", "testing"];
 
 /// The table of contents: it names every module, and re-exports.
 const CONTENTS: &str = "lib.rs";
