@@ -7,11 +7,14 @@ mod app;
 mod stores;
 
 pub mod api;
+pub mod commands;
 pub mod config;
 pub mod fhir;
 pub mod http;
 pub mod import;
 pub mod pages;
+pub mod seed;
+pub mod wiring;
 
 pub use app::{App, EdgeSettings};
-pub use stores::{ClinicStore, PatientRepository, ReplyStore, Repository, Stores};
+pub use stores::{ClinicStore, PatientRepository, ReplyStore, Repository, Stores, Told};

@@ -26,15 +26,27 @@ fn patients() -> PatientsPage {
         asked: Asked { family: "<b>o'".into(), ..Asked::default() },
         problem: None,
         results: Some(Results {
-            rows: vec![row("Okonkwo, Adaeze", value("HC-10423")), row("O’Brien <script>", Shown::Hidden), row("Ochoa, Luz", Shown::Absent)],
+            rows: vec![
+                row("Okonkwo, Adaeze", value("HC-10423")),
+                row("O’Brien <script>", Shown::Hidden),
+                row("Ochoa, Luz", Shown::Absent),
+            ],
             next: Some("cursor".into()),
         }),
     }
 }
 
 fn chart() -> ChartPage {
-    let rows = |rows: &[[&str; 3]]| Some(rows.iter().map(|row| row.iter().map(|text| value(text)).collect()).collect());
-    let part = |id, title, rows| ChartPart { id, title, nothing: "Nothing recorded.", columns: &["When", "What", "Value"], rows };
+    let rows = |rows: &[[&str; 3]]| {
+        Some(rows.iter().map(|row| row.iter().map(|text| value(text)).collect()).collect())
+    };
+    let part = |id, title, rows| ChartPart {
+        id,
+        title,
+        nothing: "Nothing recorded.",
+        columns: &["When", "What", "Value"],
+        rows,
+    };
     let many: Vec<[&str; 3]> = vec![["2019-05-31", "Body weight", "71.4 kg"]; 40];
     ChartPage {
         frame: frame(Section::Patients),
@@ -51,7 +63,11 @@ fn chart() -> ChartPage {
         },
         parts: vec![
             part("allergies", "Allergies", rows(&[["2011", "Penicillin G", "high"]])),
-            part("conditions", "Conditions", rows(&[["2016-02-11", "Hypertension", "active"], ["2018", "Acute bronchitis", "resolved"]])),
+            part(
+                "conditions",
+                "Conditions",
+                rows(&[["2016-02-11", "Hypertension", "active"], ["2018", "Acute bronchitis", "resolved"]]),
+            ),
             part("medications", "Medications", None),
             part("observations", "Observations", rows(&many)),
             part("immunizations", "Immunisations", rows(&[])),
@@ -73,7 +89,11 @@ fn logger() -> LoggerPage {
     LoggerPage {
         frame: frame(Section::Logger),
         verdict: Some(Verdict { sound: true, text: "1,204 entries checked: every one is in order.".into() }),
-        entries: vec![entry("1204", "allowed", "given"), entry("1203", "denied: role", "refused"), entry("1202", "written", "")],
+        entries: vec![
+            entry("1204", "allowed", "given"),
+            entry("1203", "denied: role", "refused"),
+            entry("1202", "written", ""),
+        ],
     }
 }
 
@@ -101,11 +121,17 @@ fn pages() -> Vec<(&'static str, String)> {
 #[test]
 fn pages_hold_nothing_that_their_policy_forbids() {
     for (name, html) in pages() {
-        for forbidden in ["<script", "<style", " style=", " onclick", "javascript:", "http://", "https://", "<img"] {
+        for forbidden in
+            ["<script", "<style", " style=", " onclick", "javascript:", "http://", "https://", "<img"]
+        {
             assert!(!html.contains(forbidden), "{forbidden} in {name}");
         }
         assert_eq!(html.matches("<h1").count(), 1, "{name}");
-        assert_eq!(html.matches("method=\"post\"").count(), html.matches("name=\"csrf\" value=\"c5rf\"").count(), "{name}");
+        assert_eq!(
+            html.matches("method=\"post\"").count(),
+            html.matches("name=\"csrf\" value=\"c5rf\"").count(),
+            "{name}"
+        );
         for input in html.split("<input").skip(1).filter(|input| !input.contains("type=\"hidden\"")) {
             let id = input.split("id=\"").nth(1).unwrap().split('"').next().unwrap();
             assert!(html.contains(&format!("<label for=\"{id}\"")), "{id} in {name} has no label");
@@ -116,7 +142,10 @@ fn pages_hold_nothing_that_their_policy_forbids() {
 #[test]
 fn values_are_escaped_and_hidden_ones_said_to_be_hidden() {
     let html = patients().render().unwrap();
-    assert!(html.contains("O’Brien &#60;script&#62;") && html.contains("value=\"&#60;b&#62;o&#39;\""), "{html}");
+    assert!(
+        html.contains("O’Brien &#60;script&#62;") && html.contains("value=\"&#60;b&#62;o&#39;\""),
+        "{html}"
+    );
     assert_eq!(html.matches("<span class=\"hidden\">hidden</span>").count(), 1);
     assert_eq!(html.matches("not recorded</span>").count(), 1);
     let html = chart().render().unwrap();

@@ -126,7 +126,8 @@ pub(super) async fn list(
 ) -> Result<axum::Json<Listing<AppointmentView>>, Problem> {
     let page = page(asked.limit, asked.after)?;
     let mut fields = Fields::default();
-    let mut instant = |field, text: Option<String>| text.and_then(|text| fields.parse::<Timestamp>(field, &text));
+    let mut instant =
+        |field, text: Option<String>| text.and_then(|text| fields.parse::<Timestamp>(field, &text));
     let range = (instant("from", asked.from), instant("to", asked.to));
     let within = match range {
         (None, None) => None,
@@ -136,7 +137,8 @@ pub(super) async fn list(
             None
         }
     };
-    let practitioner = asked.practitioner_id.and_then(|id| fields.parse::<Id<Practitioner>>("practitioner_id", &id));
+    let practitioner =
+        asked.practitioner_id.and_then(|id| fields.parse::<Id<Practitioner>>("practitioner_id", &id));
     let patient = asked.patient_id.and_then(|id| fields.parse::<Id<Patient>>("patient_id", &id));
     let window = fields.finish(Some(AppointmentWindow { within, practitioner }))?;
     let access = patient.map_or_else(List::all, |patient| List::about(patient.as_uuid()));
@@ -255,7 +257,9 @@ impl<'o> Keeper<'o> {
         let once = self.once?;
         Some(Box::new(move |appointment| {
             // An answer that cannot be sealed is not kept; a repetition is then told that it was done, and not what.
-            self.reply(appointment).and_then(|reply| once.remember(&reply)).unwrap_or_else(|_| once.unanswered())
+            self.reply(appointment)
+                .and_then(|reply| once.remember(&reply))
+                .unwrap_or_else(|_| once.unanswered())
         }))
     }
 }
@@ -271,9 +275,17 @@ async fn again(app: &App, caller: &Caller, once: Option<&Once>) -> Result<Option
 }
 
 /// An error of the service as a problem, unless the same request was committed by somebody faster: then its answer.
-async fn repeated(app: &App, caller: &Caller, once: Option<&Once>, error: BookError) -> Result<Response, Problem> {
+async fn repeated(
+    app: &App,
+    caller: &Caller,
+    once: Option<&Once>,
+    error: BookError,
+) -> Result<Response, Problem> {
     // Of two requests under one key the slower one may find its own time taken by the faster one.
-    let by_twin = matches!(error, BookError::Access(AccessError::Repeated | AccessError::Claimed(_) | AccessError::VersionConflict));
+    let by_twin = matches!(
+        error,
+        BookError::Access(AccessError::Repeated | AccessError::Claimed(_) | AccessError::VersionConflict)
+    );
     if by_twin && let Some(reply) = again(app, caller, once).await? {
         return Ok(reply);
     }

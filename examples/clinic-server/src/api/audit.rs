@@ -94,12 +94,19 @@ pub(super) async fn list(
 
 /// Checks the log, up to its present end.
 #[utoipa::path(get, path = "/audit/verify", tag = "audit", responses((status = 200, body = VerdictView)))]
-pub(super) async fn verify(State(app): State<Arc<App>>, caller: Caller) -> Result<axum::Json<VerdictView>, Problem> {
+pub(super) async fn verify(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<axum::Json<VerdictView>, Problem> {
     Ok(axum::Json(verdict(&app, &caller.context).await?))
 }
 
 /// One page of the clinic's entries, after the gate has let the caller in.
-pub(crate) async fn entries(app: &App, context: &RequestContext, asked: AuditParams) -> Result<Listing<EntryView>, Problem> {
+pub(crate) async fn entries(
+    app: &App,
+    context: &RequestContext,
+    asked: AuditParams,
+) -> Result<Listing<EntryView>, Problem> {
     let query = query(context, asked)?;
     let listing = let_in(app, context).await?;
     drop(listing);
@@ -141,7 +148,10 @@ fn query(context: &RequestContext, asked: AuditParams) -> Result<LogQuery, Probl
         fields.wrong("limit", "limit must be 1 to 200");
     }
     let mut query = LogQuery::new(context.clinic()).limit(usize::try_from(limit).unwrap_or(50));
-    if let Some(patient) = asked.patient_id.and_then(|id| fields.parse::<healthcare_core::Id<healthcare_core::Patient>>("patient_id", &id)) {
+    if let Some(patient) = asked
+        .patient_id
+        .and_then(|id| fields.parse::<healthcare_core::Id<healthcare_core::Patient>>("patient_id", &id))
+    {
         query = query.subject(patient.as_uuid());
     }
     if let Some(user) = asked.user_id.and_then(|id| fields.parse("user_id", &id)) {

@@ -6,7 +6,9 @@ use crate::{
     http::{Caller, Problem, Query},
 };
 use axum::extract::State;
-use healthcare_core::{AccessError, Clinic, Clues, ErrorCode, Id, Identity, List, Location, Read, Record, Released};
+use healthcare_core::{
+    AccessError, Clinic, Clues, ErrorCode, Id, Identity, List, Location, Read, Record, Released,
+};
 use healthcare_rbac::user::Membership;
 use serde::Serialize;
 use std::sync::Arc;
@@ -51,7 +53,10 @@ impl LocationView {
 
 /// The clinics the caller belongs to. Each is read in its own scope, with the roles the caller has there.
 #[utoipa::path(get, path = "/clinics", tag = "clinics", responses((status = 200, body = Listing<ClinicView>)))]
-pub(super) async fn clinics(State(app): State<Arc<App>>, caller: Caller) -> Result<axum::Json<Listing<ClinicView>>, Problem> {
+pub(super) async fn clinics(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<axum::Json<Listing<ClinicView>>, Problem> {
     let user = app.users.by_id(caller.claims.user).await?.ok_or(Problem::of(ErrorCode::SessionRevoked))?;
     let mut items = Vec::new();
     for membership in &user.memberships {
@@ -89,7 +94,8 @@ pub(crate) async fn read_clinic(
     app: &App,
     context: &healthcare_core::RequestContext,
 ) -> Result<Released<Clinic>, AccessError> {
-    let grant = app.gate.open(context, Read::<Clinic>::new(Id::from_uuid(context.clinic().as_uuid()))).await?;
+    let grant =
+        app.gate.open(context, Read::<Clinic>::new(Id::from_uuid(context.clinic().as_uuid()))).await?;
     let row = app.stores.clinics.find(&grant).await?;
     grant.release(row).await
 }

@@ -44,7 +44,9 @@ pub(crate) fn page(limit: Option<u32>, after: Option<String>) -> Result<PageRequ
     let first = limit.map_or_else(|| Ok(PageRequest::default()), PageRequest::first);
     let first = first.map_err(|error| Problem::field("limit", error.to_string()))?;
     match after {
-        Some(after) if after.len() > Cursor::LENGTH_MAX => Err(Problem::field("after", "send the `next` of the page before")),
+        Some(after) if after.len() > Cursor::LENGTH_MAX => {
+            Err(Problem::field("after", "send the `next` of the page before"))
+        }
         after => Ok(first.after(after.map(Cursor::new))),
     }
 }

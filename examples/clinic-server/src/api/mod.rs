@@ -13,12 +13,14 @@ mod practitioners;
 mod record;
 
 pub(crate) use appointments::AppointmentView;
+pub(crate) use audit::{
+    AuditParams, EntryView, VerdictView, entries as audit_entries, verdict as audit_verdict,
+};
 pub use audit::{AuditTrail, audit_trail};
-pub(crate) use audit::{AuditParams, EntryView, VerdictView, entries as audit_entries, verdict as audit_verdict};
 pub(crate) use clinics::read_clinic;
+pub use openapi::document;
 pub(crate) use patients::{PatientSearch, PatientView, find};
 pub(crate) use record::read_record;
-pub use openapi::document;
 
 use crate::App;
 use axum::Router;

@@ -10,7 +10,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use healthcare_core::{
-    AccessError, Address, Create, Criteria, Draft, Email, ErrorCode, Field, Gender, Hidden, Id, List, Patient, Phi, Read, Record, RecordNumber, Released, RequestContext, Search, Update, patient,
+    AccessError, Address, Create, Criteria, Draft, Email, ErrorCode, Field, Gender, Hidden, Id, List,
+    Patient, Phi, Read, Record, RecordNumber, Released, RequestContext, Search, Update, patient,
 };
 use http::{StatusCode, header};
 use jiff::civil::Date;
@@ -60,7 +61,9 @@ impl PatientView {
             family: shown(patient, patient::Family),
             given: shown(patient, patient::Given),
             birth_date: shown(patient, patient::BirthDate).flatten().map(|date| date.to_string()),
-            gender: shown(patient, patient::AdministrativeGender).flatten().map(|gender| gender.as_str().to_owned()),
+            gender: shown(patient, patient::AdministrativeGender)
+                .flatten()
+                .map(|gender| gender.as_str().to_owned()),
             phone: shown(patient, patient::Telephone).flatten(),
             email: shown(patient, patient::ElectronicMail).flatten().map(|email| email.as_str().to_owned()),
             address: shown(patient, patient::PostalAddress).flatten().map(AddressBody::from),
@@ -157,7 +160,9 @@ pub(super) struct PatientPatch {
 }
 
 /// Tells `null` from absent.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -206,7 +211,11 @@ pub(super) async fn search(
 }
 
 /// One page of the patients that match.
-pub(crate) async fn find(app: &App, context: &RequestContext, asked: PatientSearch) -> Result<Listing<PatientView>, Problem> {
+pub(crate) async fn find(
+    app: &App,
+    context: &RequestContext,
+    asked: PatientSearch,
+) -> Result<Listing<PatientView>, Problem> {
     let page = page(asked.limit, asked.after.clone())?;
     let criteria = criteria(asked)?;
     let grant = app.gate.open(context, Search::<Patient>::all()).await?;
@@ -226,7 +235,9 @@ fn criteria(asked: PatientSearch) -> Result<Criteria<Patient>, Problem> {
     if let Some(date) = asked.birth_date.and_then(|text| date(&mut fields, "birth_date", &text)) {
         criteria = criteria.field(patient::BirthDate, &Phi::new(Some(date)));
     }
-    if let Some(number) = asked.record_number.and_then(|text| fields.parse::<RecordNumber>("record_number", &text)) {
+    if let Some(number) =
+        asked.record_number.and_then(|text| fields.parse::<RecordNumber>("record_number", &text))
+    {
         criteria = criteria.field(patient::Number, &Phi::new(Some(number)));
     }
     if let Some(phone) = asked.phone.and_then(|text| fields.text("phone", &text, 1, 40)) {
@@ -290,7 +301,9 @@ pub(super) async fn create(
             let location = format!("{}/patients/{id}", super::PREFIX);
             Ok(([(header::LOCATION, location)], reply).into_response())
         }
-        Err(AccessError::Repeated) => again(&app, &caller, once.as_ref()).await?.ok_or(Problem::of(ErrorCode::AlreadyExists)),
+        Err(AccessError::Repeated) => {
+            again(&app, &caller, once.as_ref()).await?.ok_or(Problem::of(ErrorCode::AlreadyExists))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -333,7 +346,9 @@ pub(super) async fn update(
     }
     match app.stores.patients.commit(change).await {
         Ok(_) => Ok(reply.into_response()),
-        Err(AccessError::Repeated) => again(&app, &caller, once.as_ref()).await?.ok_or(Problem::of(ErrorCode::AlreadyExists)),
+        Err(AccessError::Repeated) => {
+            again(&app, &caller, once.as_ref()).await?.ok_or(Problem::of(ErrorCode::AlreadyExists))
+        }
         Err(error) => Err(missing(error)),
     }
 }
@@ -406,7 +421,11 @@ fn checked_edit(patch: PatientPatch) -> Result<Edit, Problem> {
 
 impl Edit {
     fn apply(self, draft: &mut Draft<Patient>) -> Result<(), Hidden> {
-        fn set<F: Field<Record = Patient>>(draft: &mut Draft<Patient>, field: F, value: Option<F::Value>) -> Result<(), Hidden> {
+        fn set<F: Field<Record = Patient>>(
+            draft: &mut Draft<Patient>,
+            field: F,
+            value: Option<F::Value>,
+        ) -> Result<(), Hidden> {
             value.map_or(Ok(()), |value| draft.set(field, Phi::new(value)))
         }
         if let Some(active) = self.active {

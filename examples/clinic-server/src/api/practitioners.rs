@@ -103,6 +103,9 @@ pub(super) async fn availability(
     let (practitioner, range) = fields.finish(checked)?;
     let found = app.appointments.availability(&caller.context, practitioner, &asked.service, range).await;
     let found = found.map_err(|error| book_problem(error, "from"))?;
-    let slot = |slot: &healthcare_core::Interval| Slot { start: slot.starts().to_string(), end: slot.ends().to_string() };
+    let slot = |slot: &healthcare_core::Interval| Slot {
+        start: slot.starts().to_string(),
+        end: slot.ends().to_string(),
+    };
     Ok(axum::Json(Slots { slots: found.slots().iter().map(slot).collect() }))
 }

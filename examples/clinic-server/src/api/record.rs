@@ -63,7 +63,8 @@ pub(super) async fn record(
     PathId(id): PathId<Patient>,
 ) -> Result<axum::Json<RecordView>, Problem> {
     let (patient, chart) = read_record(&app, &caller.context, id).await?;
-    let counts = chart.counts().into_iter().map(|count| (count.kind.into_owned(), json!(count.count))).collect();
+    let counts =
+        chart.counts().into_iter().map(|count| (count.kind.into_owned(), json!(count.count))).collect();
     let view = RecordView {
         patient: PatientView::of(&patient),
         appointments: chart.rows::<Appointment>().map(|rows| rows.iter().map(AppointmentView::of).collect()),

@@ -35,6 +35,28 @@ impl DatabaseUrl {
         self.0.as_str()
     }
 
+    /// A PostgreSQL URL, if it is one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::postgres(text).ok()
+    }
+
+    /// The same database under another login.
+    #[must_use]
+    pub fn with_login(&self, name: &str, password: &str) -> Option<Self> {
+        let mut url = self.0.clone();
+        url.set_username(name).ok()?;
+        url.set_password(Some(password)).ok()?;
+        Some(Self(url))
+    }
+
+    /// The login's name and password, as the server wants them.
+    #[must_use]
+    pub fn login(&self) -> (String, String) {
+        let plain = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+        (plain(self.0.username()), plain(self.0.password().unwrap_or_default()))
+    }
+
     fn parameter(&self, name: &str) -> Option<String> {
         self.0.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }

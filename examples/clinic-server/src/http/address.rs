@@ -16,7 +16,8 @@ impl ClientAddress {
     /// The socket's address; behind a trusted proxy the last address of `X-Forwarded-For` that is no trusted proxy's itself.
     #[must_use]
     pub fn of<B>(request: &Request<B>, trusted: &[Network]) -> Self {
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+        let peer =
+            request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
         let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
         let Some(peer) = peer.filter(|peer| is_trusted(*peer)) else { return Self(peer) };
         let listed = request.headers().get_all("x-forwarded-for");

@@ -74,10 +74,14 @@ fn text<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h str
     let Some(value) = values.next() else { return Ok(None) };
     match (value.to_str(), values.next()) {
         (Ok(value), None) => Ok(Some(value)),
-        _ => Err(Problem::of(ErrorCode::MalformedRequest).saying(format!("Send {name} once, as plain text."))),
+        _ => {
+            Err(Problem::of(ErrorCode::MalformedRequest).saying(format!("Send {name} once, as plain text.")))
+        }
     }
 }
 
 fn form_value(query: &str, name: &str) -> Option<String> {
-    url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    url::form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }

@@ -31,7 +31,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         let bytes = read(request).await?;
         // The parser's own message could repeat what it read.
         let value = serde_json::from_slice(&bytes).map_err(|error| {
-            let at = format!("not the documented JSON, from line {}, column {}.", error.line(), error.column());
+            let at =
+                format!("not the documented JSON, from line {}, column {}.", error.line(), error.column());
             Problem::of(ErrorCode::MalformedRequest).saying(format!("The body is {at}"))
         })?;
         Ok(Self { value, bytes })
@@ -41,7 +42,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 /// The whole body, within the limit.
 pub(crate) async fn read(request: Request) -> Result<Bytes, Problem> {
     to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|error| {
-        let too_large = std::error::Error::source(&error).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
+        let too_large = std::error::Error::source(&error)
+            .is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
         Problem::of(if too_large { ErrorCode::TooLarge } else { ErrorCode::MalformedRequest })
     })
 }
@@ -62,7 +64,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         axum::extract::Query::<T>::try_from_uri(&parts.uri)
             .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|_| Problem::of(ErrorCode::MalformedRequest).saying("The query string is not the documented one."))
+            .map_err(|_| {
+                Problem::of(ErrorCode::MalformedRequest).saying("The query string is not the documented one.")
+            })
     }
 }
 

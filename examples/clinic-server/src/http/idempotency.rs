@@ -93,7 +93,9 @@ impl Once {
     /// # Errors
     /// When the key was used for another request, or the kept answer cannot be read.
     pub async fn earlier(&self, app: &App, caller: &Caller) -> Result<Option<Reply>, Problem> {
-        let Some(kept) = app.stores.replies.remembered(&caller.context, self.key).await? else { return Ok(None) };
+        let Some(kept) = app.stores.replies.remembered(&caller.context, self.key).await? else {
+            return Ok(None);
+        };
         if kept.request != self.request {
             return Err(Problem::of(ErrorCode::IdempotencyMismatch));
         }

@@ -71,11 +71,8 @@ fn written(app: &App, mut response: Response, correlation: CorrelationId, is_pag
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     let allow = response.headers_mut().remove(header::ALLOW);
     let retry_after = problem.retry_after;
-    let mut written = if is_page {
-        pages::problem(app, &problem, correlation)
-    } else {
-        json(app, problem, correlation)
-    };
+    let mut written =
+        if is_page { pages::problem(app, &problem, correlation) } else { json(app, problem, correlation) };
     if let Some(allow) = allow {
         written.headers_mut().insert(header::ALLOW, allow);
     }
@@ -89,7 +86,9 @@ fn written(app: &App, mut response: Response, correlation: CorrelationId, is_pag
 }
 
 fn json(app: &App, problem: Problem, correlation: CorrelationId) -> Response {
-    let mut body = ErrorBody::new(problem.code, app.clock.now()).with_correlation(correlation).with_details(problem.details);
+    let mut body = ErrorBody::new(problem.code, app.clock.now())
+        .with_correlation(correlation)
+        .with_details(problem.details);
     if let Some(message) = problem.message {
         body = body.with_message(message);
     }

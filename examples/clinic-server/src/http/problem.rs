@@ -76,8 +76,12 @@ impl From<AccessError> for Problem {
         let problem = Self::of(code);
         match error {
             AccessError::Refused(refusal) => problem.saying(refusal.to_string()),
-            AccessError::HiddenField(field) => problem.saying(format!("{field} is hidden from your role and cannot be set.")),
-            AccessError::Claimed(resource) => problem.saying(format!("The time is taken for this {}: choose another.", resource.kind)),
+            AccessError::HiddenField(field) => {
+                problem.saying(format!("{field} is hidden from your role and cannot be set."))
+            }
+            AccessError::Claimed(resource) => {
+                problem.saying(format!("The time is taken for this {}: choose another.", resource.kind))
+            }
             _ => problem,
         }
     }

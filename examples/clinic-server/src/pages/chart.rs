@@ -13,9 +13,9 @@ use crate::{
 };
 use axum::{extract::State, response::Response};
 use healthcare_core::{
-    AllergyIntolerance, Appointment, Chart, Coded, Condition, Encounter, Field, Immunization, Measure, MedicationRequest,
-    Observation, Patient, Period, Procedure, Record, Released, allergy_intolerance, condition, encounter, immunization,
-    medication_request, observation, procedure,
+    AllergyIntolerance, Appointment, Chart, Coded, Condition, Encounter, Field, Immunization, Measure,
+    MedicationRequest, Observation, Patient, Period, Procedure, Record, Released, allergy_intolerance,
+    condition, encounter, immunization, medication_request, observation, procedure,
 };
 use jiff::{Timestamp, Unit, civil::Date, tz::TimeZone};
 use std::sync::Arc;
@@ -35,11 +35,27 @@ pub(super) async fn page(
 
 fn person(patient: &PatientView, today: Date) -> ChartPerson {
     let address = patient.address.as_ref().map(|address| {
-        let town = [&address.postal_code, &address.city].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
+        let town = [&address.postal_code, &address.city]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" ");
         let rest = [Some(town), address.state.clone(), address.country.clone()].into_iter().flatten();
-        address.lines.iter().cloned().chain(rest).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+        address
+            .lines
+            .iter()
+            .cloned()
+            .chain(rest)
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(", ")
     });
-    let age = if patient.deceased.is_some() { None } else { patient.birth_date.as_deref().and_then(|born| age(born, today)) };
+    let age = if patient.deceased.is_some() {
+        None
+    } else {
+        patient.birth_date.as_deref().and_then(|born| age(born, today))
+    };
     ChartPerson {
         name: name(patient),
         birth_date: shown(patient, "birth_date", patient.birth_date.clone()),
@@ -61,14 +77,63 @@ fn age(born: &str, today: Date) -> Option<String> {
 
 fn parts(chart: &Chart) -> Vec<ChartPart> {
     vec![
-        part("allergies", "Allergies", "No allergy is known.", &["What", "Criticality", "Status", "Recorded"], chart, allergy),
-        part("conditions", "Conditions", "No condition is recorded.", &["What", "Status", "Since", "Until"], chart, condition_row),
-        part("medications", "Medications", "No prescription is recorded.", &["What", "Status", "Written"], chart, medication),
-        part("appointments", "Appointments", "No appointment.", &["When", "Status", "What for"], chart, appointment),
+        part(
+            "allergies",
+            "Allergies",
+            "No allergy is known.",
+            &["What", "Criticality", "Status", "Recorded"],
+            chart,
+            allergy,
+        ),
+        part(
+            "conditions",
+            "Conditions",
+            "No condition is recorded.",
+            &["What", "Status", "Since", "Until"],
+            chart,
+            condition_row,
+        ),
+        part(
+            "medications",
+            "Medications",
+            "No prescription is recorded.",
+            &["What", "Status", "Written"],
+            chart,
+            medication,
+        ),
+        part(
+            "appointments",
+            "Appointments",
+            "No appointment.",
+            &["When", "Status", "What for"],
+            chart,
+            appointment,
+        ),
         part("visits", "Visits", "No visit is recorded.", &["When", "What", "Why", "Status"], chart, visit),
-        part("observations", "Observations", "Nothing was measured.", &["When", "What", "Value"], chart, observation_row),
-        part("procedures", "Procedures", "No procedure is recorded.", &["When", "What", "Status"], chart, procedure_row),
-        part("immunizations", "Immunisations", "No vaccination is recorded.", &["When", "Vaccine", "Status"], chart, vaccination),
+        part(
+            "observations",
+            "Observations",
+            "Nothing was measured.",
+            &["When", "What", "Value"],
+            chart,
+            observation_row,
+        ),
+        part(
+            "procedures",
+            "Procedures",
+            "No procedure is recorded.",
+            &["When", "What", "Status"],
+            chart,
+            procedure_row,
+        ),
+        part(
+            "immunizations",
+            "Immunisations",
+            "No vaccination is recorded.",
+            &["When", "Vaccine", "Status"],
+            chart,
+            vaccination,
+        ),
     ]
 }
 
@@ -91,7 +156,11 @@ fn part<T: Record>(
     ChartPart { id, title, nothing, columns, rows }
 }
 
-fn field<F: Field>(row: &Released<F::Record>, field: F, write: impl FnOnce(&F::Value) -> Option<String>) -> Shown {
+fn field<F: Field>(
+    row: &Released<F::Record>,
+    field: F,
+    write: impl FnOnce(&F::Value) -> Option<String>,
+) -> Shown {
     row.reveal(field).map_or(Shown::Hidden, |value| write(value).into())
 }
 
@@ -105,10 +174,10 @@ fn words(concept: &Coded) -> Option<String> {
 
 fn measured(measure: &Measure) -> Option<String> {
     match measure {
-        Measure::Quantity { value, unit } => Some(match unit {
-            Some(unit) => format!("{value} {unit}"),
-            None => value.to_string(),
-        }),
+        Measure::Quantity { value, comparator, unit } => {
+            let parts = [comparator.as_deref(), Some(value), unit.as_deref()];
+            Some(parts.into_iter().flatten().collect::<Vec<_>>().join(" "))
+        }
         Measure::Concept(concept) => words(concept),
         Measure::Text(text) => Some(text.clone()),
         Measure::Components(parts) => {

@@ -20,7 +20,8 @@ struct Token {
 
 /// A form, its token and its headers, before the token was checked.
 pub(super) async fn read<T: DeserializeOwned>(request: Request) -> Result<(T, String), Problem> {
-    let malformed = || Problem::of(ErrorCode::MalformedRequest).saying("The form cannot be read: load the page again.");
+    let malformed =
+        || Problem::of(ErrorCode::MalformedRequest).saying("The form cannot be read: load the page again.");
     if !is_form(request.headers()) {
         return Err(Problem::of(ErrorCode::UnsupportedMedia).saying("Send the form as the page does."));
     }
@@ -32,7 +33,12 @@ pub(super) async fn read<T: DeserializeOwned>(request: Request) -> Result<(T, St
 
 fn is_form(headers: &HeaderMap) -> bool {
     let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    media.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    media
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 /// A form that somebody signed in has sent from one of their own pages.

@@ -57,7 +57,14 @@ impl LogEntry {
         Self {
             number: entry.sequence.to_string(),
             at: entry.at.clone(),
-            time: entry.at.replace('T', " ").split('.').next().unwrap_or_default().trim_end_matches('Z').to_owned(),
+            time: entry
+                .at
+                .replace('T', " ")
+                .split('.')
+                .next()
+                .unwrap_or_default()
+                .trim_end_matches('Z')
+                .to_owned(),
             who: format!("{} {}", short_who(&entry.who), entry.roles.join(" ")),
             what: format!("{} {} {target}", entry.action, entry.kind).trim_end().to_owned(),
             purpose: entry.purpose.clone().unwrap_or_else(|| "–".into()),

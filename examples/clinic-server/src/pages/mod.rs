@@ -82,7 +82,11 @@ pub(crate) fn problem(app: &App, problem: &Problem, correlation: CorrelationId) 
 /// A problem in a sentence or two.
 pub(crate) fn problem_text(problem: &Problem) -> String {
     if problem.code == ErrorCode::ValidationFailed && !problem.details.is_empty() {
-        let parts: Vec<_> = problem.details.iter().map(|d| format!("{}: {}.", d.field.replace('_', " "), d.problem)).collect();
+        let parts: Vec<_> = problem
+            .details
+            .iter()
+            .map(|d| format!("{}: {}.", d.field.replace('_', " "), d.problem))
+            .collect();
         return parts.join(" ");
     }
     problem.message.clone().unwrap_or(problem.code.message().into()).into_owned()

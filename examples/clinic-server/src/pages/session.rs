@@ -43,7 +43,11 @@ impl PageSessions {
     /// When the key cannot be derived.
     pub fn new(vault: &Vault, https: bool) -> Result<Self, KeyError> {
         let secret = vault.secret("page-forms")?;
-        Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, secret.as_slice()), random: SystemRandom::new(), https })
+        Ok(Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret.as_slice()),
+            random: SystemRandom::new(),
+            https,
+        })
     }
 
     const fn access_cookie(&self) -> &'static str {
@@ -59,7 +63,8 @@ impl PageSessions {
     fn cookie(&self, name: &str, value: &str, life: Option<u64>) -> Option<HeaderValue> {
         let secure = if self.https { "; Secure" } else { "" };
         let life = life.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
-        HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{life}")).ok()
+        HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{secure}{life}"))
+            .ok()
     }
 
     /// The cookies of a sign-in.
@@ -94,7 +99,12 @@ impl PageSessions {
     }
 
     /// Checks a form's token.
-    pub(super) fn check_form(&self, headers: &HeaderMap, session: Option<SessionId>, token: &str) -> Result<(), Problem> {
+    pub(super) fn check_form(
+        &self,
+        headers: &HeaderMap,
+        session: Option<SessionId>,
+        token: &str,
+    ) -> Result<(), Problem> {
         let invalid = || Problem::of(ErrorCode::CsrfInvalid);
         // Browsers say where a form comes from; one from elsewhere is refused whatever it carries.
         let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
@@ -143,7 +153,8 @@ impl FromRequestParts<Arc<App>> for Visitor {
             // An access token lives for minutes, a visit longer: the refresh token carries it on.
             Err(problem) if problem.code.status() == 401 => {
                 let refresh = cookie(&parts.headers, sessions.refresh_cookie()).ok_or(problem)?;
-                let address = parts.extensions.get::<crate::http::ClientAddress>().copied().unwrap_or_default();
+                let address =
+                    parts.extensions.get::<crate::http::ClientAddress>().copied().unwrap_or_default();
                 let signed_in = app.login.refresh(refresh, address.0).await?;
                 cookies = sessions.signed_in(&signed_in);
                 Caller::with_token(app, parts, &signed_in.access.text).await?
@@ -160,7 +171,9 @@ impl FromRequestParts<Arc<App>> for Visitor {
 impl Visitor {
     /// What is around every page they see.
     pub(super) async fn frame(&self, app: &App, section: Section) -> Frame {
-        let clinic = read_clinic(app, &self.caller.context).await.map_or_else(|_| "Clinic".to_owned(), |c| c.name.clone());
+        let clinic = read_clinic(app, &self.caller.context)
+            .await
+            .map_or_else(|_| "Clinic".to_owned(), |c| c.name.clone());
         let roles: Vec<_> = self.caller.claims.roles.iter().map(ToString::to_string).collect();
         Frame {
             person: Some(PersonBadge { clinic, roles: roles.join(", ").replace('_', " ") }),

@@ -1,10 +1,15 @@
 //! Where records live, as the handlers see it: one seam for each need, whatever stands behind them.
 
+mod told;
+
+pub use told::Told;
+
 use async_trait::async_trait;
 use healthcare_core::{
-    AccessError, Appointment, AppointmentStore, ChartReader, Clinic, Location, MemoryStore, Patient, Practitioner, Reader,
-    Record, Remember, RequestContext, Searcher, Service, Writer,
+    AccessError, Appointment, AppointmentStore, ChartReader, Clinic, Location, MemoryStore, Patient,
+    Practitioner, Reader, Record, Remember, RequestContext, Searcher, Service, Writer,
 };
+use healthcare_db::SqlStore;
 use std::{fmt, sync::Arc};
 
 /// Reads and writes records of one kind.
@@ -22,7 +27,11 @@ pub trait ReplyStore: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// When storage fails.
-    async fn remembered(&self, context: &RequestContext, key: [u8; 32]) -> Result<Option<Remember>, AccessError>;
+    async fn remembered(
+        &self,
+        context: &RequestContext,
+        key: [u8; 32],
+    ) -> Result<Option<Remember>, AccessError>;
 }
 
 /// Every repository of the server.
@@ -90,5 +99,17 @@ impl Stores {
 impl ReplyStore for MemoryStore {
     async fn remembered(&self, context: &RequestContext, key: [u8; 32]) -> Result<Option<Remember>, AccessError> {
         Ok(Self::remembered(self, context.clinic(), context.actor().user(), key))
+    }
+}
+
+#[async_trait]
+impl ReplyStore for SqlStore {
+    async fn remembered(&self, context: &RequestContext, key: [u8; 32]) -> Result<Option<Remember>, AccessError> {
+        let kept = Self::remembered(self, context, context.actor().user(), key).await?;
+        kept.map(|kept| {
+            let request = kept.request.try_into().map_err(|_| AccessError::storage("a request's hash of another length"))?;
+            Ok(Remember { key, request, reply: kept.reply })
+        })
+        .transpose()
     }
 }

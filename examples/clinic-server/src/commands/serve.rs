@@ -1,0 +1,180 @@
+//! `clinic-server serve`: starts, serves, and ends in order.
+
+use super::Failure;
+use crate::{
+    api,
+    config::{Config, Environment, Transport},
+    http, pages,
+    seed::{DEMO_PASSWORD, demo_clinics, seed},
+    wiring::{self, Process, Server, StartError},
+};
+use async_trait::async_trait;
+use axum::Router;
+use axum_server::{Handle, tls_rustls::RustlsConfig};
+use healthcare_core::{ClinicId, DomainEvent, Plugins, Record, Role};
+use healthcare_db::SqlScopeKeys;
+use healthcare_messaging::{EventBus, Handler, HandlerError, Subscribed, Subscription};
+use healthcare_resilience::{DrainReport, SecondSignal};
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::task::JoinHandle;
+
+/// The most clinics whose plugins are loaded at start.
+const CLINICS_MAX: u32 = 10_000;
+
+/// A server that serves.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it serves.
+    pub address: SocketAddr,
+    /// What it is made of.
+    pub server: Server,
+    handle: Handle<SocketAddr>,
+    http: JoinHandle<std::io::Result<()>>,
+    // Listeners are told until this is dropped.
+    _listeners: Subscribed,
+}
+
+/// Serves until it is told to stop.
+pub(super) async fn run(config: &Config) -> Result<bool, Failure> {
+    let running = start(config).await?;
+    let _signals = running.server.shutdown.listen(SecondSignal::Exit)?;
+    announce(config, running.address);
+    running.server.shutdown.until_begun().await;
+    let report = running.stop().await;
+    tracing::info!(clean = report.is_clean(), "stopped");
+    Ok(report.is_clean())
+}
+
+/// Wires a server, seeds a demonstration, and begins to serve.
+///
+/// # Errors
+/// [`StartError`], which says what to set or repair.
+pub async fn start(config: &Config) -> Result<Running, StartError> {
+    // Bound first: a second server on the same address must not touch the data.
+    let listener = TcpListener::bind(config.listen).map_err(StartError::Listen)?;
+    listener.set_nonblocking(true).map_err(StartError::Listen)?;
+    let mut server = wiring::wire(config, Process::Serve).await?;
+    match config.environment {
+        Environment::Demo => {
+            let fresh = seed(&server.app).await?;
+            tracing::info!(fresh, "the demonstration is there");
+        }
+        Environment::Production => refuse_demo(&server).await?,
+    }
+    load_plugins(&server).await?;
+    let listeners = listen_to_events(&server).await?;
+    relay(&mut server)?;
+    let address = listener.local_addr().map_err(StartError::Listen)?;
+    let handle = Handle::new();
+    let router = http::wrap(api::routes().merge(pages::routes()), Arc::clone(&server.app));
+    let http = serve(config, listener, handle.clone(), router).await?;
+    Ok(Running { address, server, handle, http, _listeners: listeners })
+}
+
+async fn serve(
+    config: &Config,
+    listener: TcpListener,
+    handle: Handle<SocketAddr>,
+    router: Router,
+) -> Result<JoinHandle<std::io::Result<()>>, StartError> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    Ok(match &config.transport {
+        Transport::Tls { certificate, key } => {
+            // One process-wide choice; a second call finds it made.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let tls = RustlsConfig::from_pem_file(certificate, key).await.map_err(StartError::Tls)?;
+            let server = axum_server::from_tcp_rustls(listener, tls).map_err(StartError::Listen)?;
+            tokio::spawn(server.handle(handle).serve(service))
+        }
+        Transport::Loopback | Transport::BehindProxy(_) => {
+            let server = axum_server::from_tcp(listener).map_err(StartError::Listen)?;
+            tokio::spawn(server.handle(handle).serve(service))
+        }
+    })
+}
+
+impl Running {
+    /// Stops: no new requests, those in flight are finished, then the relay, then log and database are closed.
+    pub async fn stop(self) -> DrainReport {
+        self.server.shutdown.begin();
+        self.handle.graceful_shutdown(Some(Duration::from_secs(20)));
+        let report = self.server.shutdown.drain().await;
+        self.handle.shutdown();
+        if let Ok(Err(error)) = self.http.await {
+            tracing::warn!(%error, "the listener did not end well");
+        }
+        let audit = self.server.app.audit.clone();
+        if let Ok(Err(fault)) = tokio::task::spawn_blocking(move || audit.close()).await {
+            tracing::error!(%fault, "the audit log could not be closed");
+        }
+        self.server.database.close().await;
+        report
+    }
+}
+
+/// A demonstration's passwords are published.
+async fn refuse_demo(server: &Server) -> Result<(), StartError> {
+    let known = clinics(server).await?;
+    let is_demo = |clinic: &ClinicId| demo_clinics().iter().any(|demo| demo.id == *clinic);
+    if known.iter().any(is_demo) { Err(StartError::DemoData) } else { Ok(()) }
+}
+
+async fn clinics(server: &Server) -> Result<Vec<ClinicId>, StartError> {
+    SqlScopeKeys::new(server.database.clone()).clinics(CLINICS_MAX).await.map_err(StartError::Database)
+}
+
+/// Reads each clinic's record for the plugins it switched on.
+async fn load_plugins(server: &Server) -> Result<(), StartError> {
+    let role: Role = "SEED".parse().map_err(|error| StartError::Wiring(Box::new(error)))?;
+    for clinic in clinics(server).await? {
+        let context = server.app.system.job("load-plugins", role.clone(), clinic);
+        match api::read_clinic(&server.app, &context).await {
+            Ok(record) => server.plugins.configure(record.clinic(), &record.plugins).map_err(StartError::Plugins)?,
+            Err(healthcare_core::AccessError::NotFound) => {}
+            Err(error) => return Err(StartError::Wiring(Box::new(error))),
+        }
+    }
+    Ok(())
+}
+
+/// Tells plugins what was committed.
+struct PluginEvents(Arc<Plugins>);
+
+#[async_trait]
+impl Handler for PluginEvents {
+    async fn handle(&self, event: &DomainEvent) -> Result<(), HandlerError> {
+        self.0.notify(event).await.map_err(HandlerError::because)
+    }
+}
+
+async fn listen_to_events(server: &Server) -> Result<Subscribed, StartError> {
+    let handler = Arc::new(PluginEvents(Arc::clone(&server.plugins)));
+    let subscription = Subscription::acknowledged("appointment-plugins").kind("appointment.*");
+    server.bus.subscribe(subscription, handler).await.map_err(|error| StartError::Wiring(Box::new(error)))
+}
+
+fn relay(server: &mut Server) -> Result<(), StartError> {
+    let Some(relay) = server.relay.take() else { return Ok(()) };
+    let stage = server.shutdown.stage("relay").map_err(|error| StartError::Wiring(Box::new(error)))?;
+    let work = relay.run(stage.token());
+    drop(stage.spawn("relay", work).map_err(|error| StartError::Wiring(Box::new(error)))?);
+    Ok(())
+}
+
+fn announce(config: &Config, address: SocketAddr) {
+    let scheme = if matches!(config.transport, Transport::Tls { .. }) { "https" } else { "http" };
+    println!("Serving on {scheme}://{address}");
+    if config.environment == Environment::Demo {
+        println!("\nA demonstration with invented people. Sign in as one of");
+        for clinic in demo_clinics() {
+            println!("\n  {} ({})", clinic.name, clinic.id);
+            clinic.addresses().for_each(|address| println!("    {address}"));
+        }
+        println!("\nwith the password\n    {DEMO_PASSWORD}\n");
+        println!("Data, keys and audit log are in {}. Ctrl-C ends it in order.", config.data_dir.display());
+    }
+}

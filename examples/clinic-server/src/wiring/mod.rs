@@ -1,0 +1,233 @@
+//! From a configuration to a running server: which part is made of which, in order.
+//!
+//! ```text
+//! master key ─ vault ─┬─ audit log ────────┐
+//! database ───────────┤                    ├─ boundary ─┬─ gate, edge, system
+//!                     ├─ relations (cached)┘            └─ store ── repositories, appointments, relay
+//!                     └─ users, sessions ── sign-in, tokens
+//! ```
+
+mod accounts;
+mod cipher;
+mod error;
+mod late;
+mod ready;
+
+pub(crate) use accounts::email_key;
+pub use error::StartError;
+pub use ready::{check_directory, prepare_directory};
+
+use crate::{
+    App, EdgeSettings,
+    config::{Config, DatabaseConfig, Environment, KeySource, Transport},
+    pages::PageSessions,
+    stores::{Stores, Told},
+};
+use cipher::HouseBodies;
+use healthcare_audit::AuditLog;
+use healthcare_cache::{CachedRelations, Purge};
+use healthcare_core::{
+    Appointment, Appointments, Boundary, Clock, Eligibility, KeyFile, KeyProvider, KeyVariable, Plugins, SystemClock,
+    Vault,
+};
+use healthcare_db::{Database, SqlOutbox, SqlRelations, SqlScopeKeys, SqlStore};
+use healthcare_messaging::{InProcessBus, Relay, Wake};
+use healthcare_rbac::policy::{Policy, PolicyAuthorizer};
+use healthcare_resilience::{Health, Shutdown, Unhealthy};
+use late::LateRelations;
+use std::{path::Path, sync::Arc, time::Duration};
+
+/// How much memory the cache of relations may take.
+const RELATION_BYTES: u64 = 8 << 20;
+
+/// A server, wired and not yet serving.
+#[derive(Debug)]
+pub struct Server {
+    /// What handlers share.
+    pub app: Arc<App>,
+    /// Ends it in order.
+    pub shutdown: Shutdown,
+    /// Carries committed events to their listeners and outcomes to the audit log. Taken by whoever serves.
+    pub relay: Option<Relay>,
+    /// The plugins of appointments, to be told of events.
+    pub plugins: Arc<Plugins>,
+    /// The events of this process.
+    pub bus: InProcessBus,
+    /// The database.
+    pub database: Database,
+}
+
+/// Which audit log of the data directory a process writes: one log has one writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Process {
+    /// The server.
+    Serve,
+    /// An import beside it.
+    Import,
+}
+
+impl Process {
+    /// The log's directory.
+    #[must_use]
+    pub fn audit_dir(self, data_dir: &Path) -> std::path::PathBuf {
+        data_dir.join("audit").join(match self {
+            Self::Serve => "serve",
+            Self::Import => "import",
+        })
+    }
+}
+
+/// Wires a server.
+///
+/// # Errors
+/// [`StartError`], which says what to set or repair.
+pub async fn wire(config: &Config, process: Process) -> Result<Server, StartError> {
+    wire_with(config, process, Arc::new(SystemClock::default())).await
+}
+
+/// Wires a server by a clock of one's own.
+///
+/// # Errors
+/// As [`wire`].
+pub async fn wire_with(config: &Config, process: Process, clock: Arc<dyn Clock>) -> Result<Server, StartError> {
+    prepare_directory(&config.data_dir)?;
+    let (database, relay_database) = connect(&config.database).await?;
+    let scope_keys = Arc::new(SqlScopeKeys::with_clock(database.clone(), Arc::clone(&clock)));
+    let vault = Arc::new(Vault::new(&*provider(&config.key)?, scope_keys).map_err(StartError::Keys)?);
+
+    let audit_dir = process.audit_dir(&config.data_dir);
+    let audit = open_audit(&audit_dir, &vault, &clock)?;
+    let late = Arc::new(LateRelations::default());
+    let policy = Policy::clinic().map_err(StartError::Policy)?;
+    let boundary = Boundary::builder(PolicyAuthorizer::new(policy, Arc::clone(&late) as _), audit.clone())
+        .shared_clock(Arc::clone(&clock))
+        .build()
+        .map_err(|error| StartError::Wiring(error.into()))?;
+    let purge = cached_relations(&late, &database, &boundary, &clock)?;
+
+    let wake = Wake::new();
+    let sql = SqlStore::new(database.clone(), boundary.storage.clone(), Arc::clone(&vault));
+    let sql = Arc::new(sql.charting_all().charting::<Appointment>());
+    let store = Arc::new(Told::new(sql, purge, wake.clone()));
+    let stores = Stores::of(&store);
+    let plugins = Arc::new(Plugins::builder().with(Eligibility::new(Arc::clone(&store) as _)).build());
+    let appointments = Appointments::new(
+        boundary.gate.clone(),
+        Arc::clone(&store) as _,
+        Arc::clone(&store),
+        Arc::clone(&plugins),
+        Arc::clone(&clock),
+    );
+
+    let shutdown = shutdown()?;
+    let bus = InProcessBus::new();
+    let outbox = SqlOutbox::new(relay_database, Arc::clone(&vault), boundary.system.clone());
+    let relay = Relay::builder(Arc::new(outbox), Arc::new(bus.clone()), Arc::new(audit.clone()))
+        .clock(Arc::clone(&clock))
+        .wake(&wake)
+        .build()
+        .map_err(|error| StartError::Wiring(error.into()))?;
+    let accounts = accounts::wire(&vault, &database, &boundary.edge, &clock)?;
+    let app = App {
+        gate: boundary.gate,
+        edge: boundary.edge,
+        system: boundary.system,
+        stores,
+        appointments,
+        login: accounts.login,
+        tokens: accounts.tokens,
+        sessions: accounts.guard,
+        users: accounts.users,
+        health: health(&shutdown, &database, &audit)?,
+        audit,
+        audit_dir,
+        pages: PageSessions::new(&vault, config.is_https()).map_err(StartError::Keys)?,
+        keys: vault,
+        clock,
+        requests: shutdown.stage("http").map_err(|error| StartError::Wiring(error.into()))?,
+        settings: settings(config),
+    };
+    Ok(Server { app: Arc::new(app), shutdown, relay: Some(relay), plugins, bus, database })
+}
+
+fn settings(config: &Config) -> EdgeSettings {
+    let trusted_proxies = match &config.transport {
+        Transport::BehindProxy(networks) => networks.clone(),
+        Transport::Loopback | Transport::Tls { .. } => Vec::new(),
+    };
+    EdgeSettings { https: config.is_https(), demo: config.environment == Environment::Demo, trusted_proxies }
+}
+
+/// The application's database, and the relay's: on SQLite the same.
+async fn connect(database: &DatabaseConfig) -> Result<(Database, Database), StartError> {
+    match database {
+        DatabaseConfig::Sqlite(path) => {
+            let path = path.to_str().ok_or(StartError::DatabasePath)?;
+            let database = Database::connect(&format!("sqlite://{path}")).await.map_err(StartError::Database)?;
+            Ok((database.clone(), database))
+        }
+        DatabaseConfig::Postgres { application, relay } => {
+            let application = Database::connect(application.expose()).await.map_err(StartError::Database)?;
+            let relay = Database::connect(relay.expose()).await.map_err(StartError::RelayDatabase)?;
+            Ok((application, relay))
+        }
+    }
+}
+
+fn provider(key: &KeySource) -> Result<Box<dyn KeyProvider>, StartError> {
+    Ok(match key {
+        KeySource::File(path) => Box::new(KeyFile::at(path)),
+        KeySource::Variable(_) => Box::new(KeyVariable::named("CLINIC_MASTER_KEY")),
+        KeySource::Generated(path) => {
+            let file = KeyFile::at(path);
+            file.create_absent().map_err(StartError::Keys)?;
+            Box::new(file)
+        }
+    })
+}
+
+fn open_audit(dir: &Path, vault: &Vault, clock: &Arc<dyn Clock>) -> Result<AuditLog, StartError> {
+    std::fs::create_dir_all(dir).map_err(StartError::DataDir)?;
+    let bodies = Arc::new(HouseBodies(vault.house_cipher()));
+    AuditLog::builder(dir, bodies).clock(Arc::clone(clock)).open().map_err(StartError::Audit)
+}
+
+/// The policy asks for relations, relations are read through the boundary's storage door, and the boundary is built with the policy: the
+/// circle is closed here, once.
+fn cached_relations(
+    late: &LateRelations,
+    database: &Database,
+    boundary: &Boundary,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Purge>, StartError> {
+    let source = SqlRelations::new(database.clone(), boundary.storage.clone());
+    let cached = CachedRelations::in_memory(source, RELATION_BYTES, Arc::clone(clock))
+        .map_err(|error| StartError::Wiring(error.into()))?;
+    let purge = cached.purge();
+    late.set(Arc::new(cached));
+    Ok(purge)
+}
+
+fn shutdown() -> Result<Shutdown, StartError> {
+    Shutdown::builder()
+        .stage("http", Duration::from_secs(20))
+        .stage("relay", Duration::from_secs(5))
+        .build()
+        .map_err(|error| StartError::Wiring(error.into()))
+}
+
+fn health(shutdown: &Shutdown, database: &Database, audit: &AuditLog) -> Result<Health, StartError> {
+    let (database, audit) = (database.clone(), audit.clone());
+    Health::builder()
+        .required("database", Duration::from_secs(2), move || {
+            let database = database.clone();
+            async move { database.ping().await.map_err(|_| Unhealthy::because("does not answer")) }
+        })
+        .required("audit", Duration::from_secs(2), move || {
+            let sound = audit.fault().is_none();
+            async move { if sound { Ok(()) } else { Err(Unhealthy::because("takes no more entries")) } }
+        })
+        .shutdown(shutdown)
+        .build()
+        .map_err(|error| StartError::Wiring(error.into()))
+}
