@@ -1,5 +1,6 @@
 //! The areas: one file each.
 
+mod reads;
 mod sealing;
 
 use crate::compare::Comparison;
@@ -9,4 +10,4 @@ use std::error::Error;
 pub(crate) type Area = fn() -> Result<Vec<Comparison>, Box<dyn Error>>;
 
 /// Every area with its name.
-pub(crate) const ALL: &[(&str, Area)] = &[("sealing", sealing::comparisons)];
+pub(crate) const ALL: &[(&str, Area)] = &[("reads", reads::comparisons), ("sealing", sealing::comparisons)];
