@@ -333,7 +333,7 @@ fn expected(roles: &[RoleRules], world: &World, row: &RowOf) -> Expected {
     Expected {
         purpose,
         shown: (!holding.is_empty())
-            .then(|| FIELDS[kind].1.iter().copied().filter(|field| shown(&field)).collect()),
+            .then(|| FIELDS[kind].1.iter().copied().filter(|field| shown(field)).collect()),
         denied: whole_denies.iter().any(|rule| world.holds(rule.when, row)),
         may_be_denied: !whole_denies.is_empty(),
     }

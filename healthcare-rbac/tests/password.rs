@@ -229,10 +229,10 @@ fn one_source_that_tries_many_accounts_is_slowed_and_one_good_account_buys_it_no
     let (_, throttle) = throttle(ThrottleConfig::default());
     let mut admitted = 0;
     for account in 0..200_u8 {
-        if account % 10 == 0 {
-            if let Ok(attempt) = throttle.admit([255; 32], ip(9)) {
-                attempt.succeeded();
-            }
+        if account % 10 == 0
+            && let Ok(attempt) = throttle.admit([255; 32], ip(9))
+        {
+            attempt.succeeded();
         }
         admitted += u32::from(fail(&throttle, [account; 32], ip(9)) == 0);
     }

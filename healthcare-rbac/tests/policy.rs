@@ -94,6 +94,13 @@ fn whatever_the_schema_does_not_know_is_an_error_with_its_place() {
             doctor("phi = false\nallow = [{ on = [\"patient\"], do = [\"read\"], hide = [\"family\"] }]"),
             "`phi = false`, but rule DOCTOR.allow.1 shows protected fields of `patient`",
         ),
+    ];
+    say(cases);
+}
+
+#[test]
+fn a_role_or_a_condition_that_says_nothing_or_too_much_is_an_error() {
+    let cases = [
         (error("[roles.doctor]\nabout = \"x\"\npurposes = [\"TREAT\"]"), "a role is 2 to 40 capital letters"),
         (error("[roles.DOCTOR]\nabout = \"x\"\npurposes = [\"TREET\"]"), "no purpose `TREET`"),
         (error("[roles.DOCTOR]\nabout = \"x\"\npurposes = [\"ETREAT\"]"), "break-glass"),
@@ -132,6 +139,10 @@ fn whatever_the_schema_does_not_know_is_an_error_with_its_place() {
         (Policy::load(&"#".repeat(1_048_577), Schema::clinic()).unwrap_err().to_string(), "1 MiB"),
         (Policy::load(HEAD, Schema::new().named("a").named("a")).unwrap_err().to_string(), "each kind once"),
     ];
+    say(cases);
+}
+
+fn say<const N: usize>(cases: [(String, &str); N]) {
     for (message, wanted) in cases {
         assert!(message.contains(wanted), "{message}\n  does not say: {wanted}");
     }

@@ -239,10 +239,10 @@ impl<'t> Compiler<'t> {
     }
 
     fn kinds(&self, on: &'t [Word], all: bool) -> Result<Vec<(usize, &'t Kind)>, PolicyError> {
-        if let (true, [only]) = (all, on) {
-            if only.get_ref() == "*" {
-                return Ok(self.schema.kinds.iter().enumerate().collect());
-            }
+        if let (true, [only]) = (all, on)
+            && only.get_ref() == "*"
+        {
+            return Ok(self.schema.kinds.iter().enumerate().collect());
         }
         let find = |word: &Word| {
             let at = self.schema.at(word.get_ref());
@@ -253,10 +253,10 @@ impl<'t> Compiler<'t> {
     }
 
     fn actions(&self, words: &[Word]) -> Result<Vec<usize>, PolicyError> {
-        if let [only] = words {
-            if only.get_ref() == "*" {
-                return Ok((0..ACTIONS).collect());
-            }
+        if let [only] = words
+            && only.get_ref() == "*"
+        {
+            return Ok((0..ACTIONS).collect());
         }
         let find = |word: &Word| {
             let known = word.get_ref().parse::<Action>().ok().and_then(action_at);
@@ -271,11 +271,11 @@ impl<'t> Compiler<'t> {
 
     /// The fields of `kind` among `words`. A rule over several kinds may name fields that only some of them have.
     fn fields(&self, kind: &Kind, words: &[Word], shared: bool) -> Result<FieldSet, PolicyError> {
-        if let [only] = words {
-            if only.get_ref() == "*" {
-                return FieldSet::among(kind.name, kind.fields, kind.fields)
-                    .map_err(|e| self.wrong(only, e.to_string()));
-            }
+        if let [only] = words
+            && only.get_ref() == "*"
+        {
+            return FieldSet::among(kind.name, kind.fields, kind.fields)
+                .map_err(|e| self.wrong(only, e.to_string()));
         }
         let mut set = FieldSet::NONE;
         for word in words {
