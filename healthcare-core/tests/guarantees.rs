@@ -6,9 +6,9 @@ mod common;
 
 use common::{Customer, Order, customer, customer_of, order};
 use healthcare_core::{
-    AccessError, Action, Boundary, BuildError, Clues, Create, ErrorCode, Field, FieldSet, Id, Identity, List,
-    MemoryAudit, MemoryStore, Outcome, PageRequest, Part, Phi, Profile, Read, Reader, Record, Refused,
-    RequestContext, Row, RowFilter, Rows, Update, UserId, Writer,
+    AccessError, Action, Boundary, BuildError, ChartRows, Clues, Create, ErrorCode, Field, FieldSet, Id,
+    Identity, List, MemoryAudit, MemoryStore, Outcome, PageRequest, Part, Phi, Profile, Read, ReadChart,
+    Reader, Record, Refused, RequestContext, Row, RowFilter, Rows, Update, UserId, Writer,
     testing::{OpenPolicy, Stage},
 };
 use std::{sync::Arc, time::Duration};
@@ -200,6 +200,30 @@ async fn a_row_joined_for_one_grant_is_not_trusted_by_another() {
     let unrelated = world.stage.boundary.gate.open(&context, Read::new(world.theirs)).await.unwrap();
     let row = world.store.find(&unrelated).await.unwrap();
     assert!(row.sealed().is_none(), "the query decides the relation");
+}
+
+#[tokio::test]
+async fn a_chart_holds_one_person_alone() {
+    let world = world().await;
+    for kind in [Part::whole::<Customer>(), Part::whole::<Order>()] {
+        world.stage.policy.give(kind);
+    }
+    let order_of = |customer, clinic| {
+        let protected = order::Protected { wish: Phi::new("A coat".into()) };
+        world.stage.door().seal(Order::new(Id::random(), clinic, customer, order::Plain {}, protected))
+    };
+    let (here, abroad) = (world.stage.clinic, world.stage.other);
+    for (row, fits) in [
+        (order_of(world.mine, here), true),
+        (order_of(world.theirs, here), false),
+        (order_of(world.mine, abroad), false),
+    ] {
+        let context = world.stage.context();
+        let grant = world.stage.boundary.gate.open(&context, ReadChart::of(world.mine)).await.unwrap();
+        let chart = grant.release(ChartRows::new().with(vec![row])).await;
+        assert_eq!(chart.is_ok(), fits, "{chart:?}");
+        assert!(fits || matches!(chart, Err(AccessError::OutsideGrant)));
+    }
 }
 
 #[tokio::test]
