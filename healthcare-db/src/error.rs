@@ -107,7 +107,9 @@ fn by_code(code: &str, message: &str) -> fn(Cause) -> DbError {
         "1811" if message.contains(CLAIM_OVERLAP) => DbError::Overlap,
         "23503" | "23514" | "23502" | "787" | "275" | "1299" | "1811" | "3091" => DbError::Constraint,
         // Class 08 is a broken connection, 53 a server without resources, 57 one that is shutting down.
-        _ if code.len() == 5 && ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => DbError::Unavailable,
+        _ if code.len() == 5 && ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => {
+            DbError::Unavailable
+        }
         _ => DbError::Statement,
     }
 }

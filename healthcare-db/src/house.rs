@@ -44,9 +44,24 @@ pub const HOUSE_TABLES: &[HouseTable] = &[
 
 /// Names of clinic tables, which no house statement may touch.
 const CLINIC_WORDS: &[&str] = &[
-    "clinic", "location", "service", "practitioner", "patient", "appointment", "encounter", "condition", "observation",
-    "medication_request", "allergy_intolerance", "procedure", "immunization", "claim", "subject_key", "blind_index",
-    "idempotency", "clinic_scope",
+    "clinic",
+    "location",
+    "service",
+    "practitioner",
+    "patient",
+    "appointment",
+    "encounter",
+    "condition",
+    "observation",
+    "medication_request",
+    "allergy_intolerance",
+    "procedure",
+    "immunization",
+    "claim",
+    "subject_key",
+    "blind_index",
+    "idempotency",
+    "clinic_scope",
 ];
 
 #[allow(clippy::indexing_slicing)] // Bounds are checked by the loops; iterators are not const.

@@ -5,8 +5,9 @@
 mod site;
 
 use healthcare_core::{
-    AccessError, ClinicId, Create, Criteria, Encounter, Id, Outbox, OutboxMessage, PageRequest, Part, Patient, Phi, Practitioner,
-    Profile, Reader, Record, RelationSource, Remember, Search, Searcher, Update, Writer, encounter, patient, testing::Stage,
+    AccessError, ClinicId, Create, Criteria, Encounter, Id, Outbox, OutboxMessage, PageRequest, Part,
+    Patient, Phi, Practitioner, Profile, Reader, Record, RelationSource, Remember, Search, Searcher, Update,
+    Writer, encounter, patient, testing::Stage,
 };
 use healthcare_db::{Database, SqlOutbox, SqlRelations, SqlStore};
 use jiff::{SignedDuration, Timestamp};
@@ -34,7 +35,12 @@ fn somebody(id: Id<Patient>, clinic: ClinicId) -> Patient {
     )
 }
 
-async fn add(stage: &Stage, store: &SqlStore, id: Id<Patient>, remember: Option<Remember>) -> Result<(), AccessError> {
+async fn add(
+    stage: &Stage,
+    store: &SqlStore,
+    id: Id<Patient>,
+    remember: Option<Remember>,
+) -> Result<(), AccessError> {
     let context = stage.context();
     let grant = stage.boundary.gate.open(&context, Create::new(id)).await?;
     let mut change = grant.fill(somebody(id, context.clinic())).await?.event("patient.registered");
@@ -88,10 +94,17 @@ async fn relays(site: Site) {
     let twice = add(&stage, &store, second, None).await;
     assert!(matches!(twice, Err(AccessError::AlreadyExists)), "{twice:?}");
 
-    let (one, two) = (Relay::open(&site, &stage, store.database()).await, Relay::open(&site, &stage, store.database()).await);
+    let (one, two) = (
+        Relay::open(&site, &stage, store.database()).await,
+        Relay::open(&site, &stage, store.database()).await,
+    );
     let leased = one.lease(0).await;
     let kinds: Vec<_> = leased.iter().map(|entry| kind(&entry.message)).collect();
-    assert_eq!(kinds, ["patient.registered", "patient.registered"], "the next of a record waits for the one before");
+    assert_eq!(
+        kinds,
+        ["patient.registered", "patient.registered"],
+        "the next of a record waits for the one before"
+    );
     assert!(two.lease(1).await.is_empty(), "what is leased is not leased again");
     let again = two.lease(31).await;
     assert_eq!(again.len(), 2, "until the lease is over");
@@ -235,7 +248,10 @@ async fn postgres_tables_hold_no_name() {
     let pool = sqlx::PgPool::connect(&site.owner_url).await.unwrap();
     let hex: String = CANARY[..6].to_lowercase().bytes().map(|byte| format!("{byte:02x}")).collect();
     let tables: Vec<String> =
-        sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'main'").fetch_all(&pool).await.unwrap();
+        sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'main'")
+            .fetch_all(&pool)
+            .await
+            .unwrap();
     let mut rows = 0;
     for table in tables {
         let text = sqlx::AssertSqlSafe(format!("SELECT lower(t::text) FROM main.{table} t"));

@@ -31,9 +31,13 @@ fn unsafe_login(why: &str) -> DbError {
 
 async fn schema(pool: &PgPool) -> Result<(), DbError> {
     let present: bool =
-        sqlx::query_scalar("SELECT pg_catalog.to_regclass('main._sqlx_migrations') IS NOT NULL").fetch_one(pool).await?;
+        sqlx::query_scalar("SELECT pg_catalog.to_regclass('main._sqlx_migrations') IS NOT NULL")
+            .fetch_one(pool)
+            .await?;
     let version: Option<i64> = if present {
-        sqlx::query_scalar("SELECT max(version) FROM main._sqlx_migrations WHERE success").fetch_one(pool).await?
+        sqlx::query_scalar("SELECT max(version) FROM main._sqlx_migrations WHERE success")
+            .fetch_one(pool)
+            .await?
     } else {
         None
     };
@@ -71,15 +75,18 @@ async fn tables(pool: &PgPool) -> Result<(), DbError> {
             return Err(unsafe_login("may truncate tables or add triggers, which row security does not see"));
         }
         if !secured {
-            return Err(DbError::Unsafe(format!("row security is not forced on the table {name}: run `migrate --owner-url`")));
+            return Err(DbError::Unsafe(format!(
+                "row security is not forced on the table {name}: run `migrate --owner-url`"
+            )));
         }
     }
     let missing = CLINIC_TABLES.iter().find(|table| !rows.iter().any(|(name, ..)| name == table.name));
     match missing {
         // The relay's login reads none of them.
-        Some(table) if !rows.is_empty() && rows.len() > 1 => {
-            Err(DbError::Schema(format!("the table {} is missing or cannot be read: run `migrate --owner-url`", table.name)))
-        }
+        Some(table) if !rows.is_empty() && rows.len() > 1 => Err(DbError::Schema(format!(
+            "the table {} is missing or cannot be read: run `migrate --owner-url`",
+            table.name
+        ))),
         _ => Ok(()),
     }
 }

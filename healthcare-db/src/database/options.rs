@@ -1,9 +1,9 @@
 //! How a database is opened.
 
-use super::{ACQUIRE_LIMIT, Database};
-use crate::DbError;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 use super::Engine;
+use super::{ACQUIRE_LIMIT, Database};
+use crate::DbError;
 use std::{sync::Arc, time::Duration};
 
 /// Sizes and limits of a database's connections.

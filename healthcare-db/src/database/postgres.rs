@@ -12,8 +12,9 @@ use std::{net::IpAddr, str::FromStr, time::Duration};
 const IDLE_PING: Duration = Duration::from_secs(15);
 
 pub(crate) fn open_options(url: &str) -> Result<PgConnectOptions, DbError> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|_| DbError::Configuration("a PostgreSQL URL is postgres://login:password@host:port/database".into()))?;
+    let options = PgConnectOptions::from_str(url).map_err(|_| {
+        DbError::Configuration("a PostgreSQL URL is postgres://login:password@host:port/database".into())
+    })?;
     verified_off_loopback(options, url.contains("sslmode=") || url.contains("ssl-mode="))
 }
 
@@ -44,7 +45,9 @@ pub(super) async fn open(options: &DatabaseOptions, url: &str) -> Result<PgPool,
                 if meta.idle_for < IDLE_PING {
                     return Ok(true);
                 }
-                Ok(tokio::time::timeout(Duration::from_secs(2), conn.ping()).await.is_ok_and(|answer| answer.is_ok()))
+                Ok(tokio::time::timeout(Duration::from_secs(2), conn.ping())
+                    .await
+                    .is_ok_and(|answer| answer.is_ok()))
             })
         })
         .connect_with(connect)

@@ -49,7 +49,9 @@ impl Pools {
 
 async fn isolate_once(conn: &mut SqliteConnection) -> Result<(), DbError> {
     let ready: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM temp.sqlite_schema WHERE name = 'clinic_isolated'").fetch_optional(&mut *conn).await?;
+        sqlx::query_scalar("SELECT 1 FROM temp.sqlite_schema WHERE name = 'clinic_isolated'")
+            .fetch_optional(&mut *conn)
+            .await?;
     if ready.is_none() {
         sqlx::raw_sql("PRAGMA foreign_keys = ON").execute(&mut *conn).await?;
         schema::isolate(conn).await?;
@@ -67,7 +69,9 @@ fn pool(options: &DatabaseOptions, connections: u32) -> SqlitePoolOptions {
         .max_lifetime(None)
         .test_before_acquire(false)
         .after_connect(|conn, _| {
-            Box::pin(async move { schema::isolate(conn).await.map_err(|error| sqlx::Error::Configuration(error.into())) })
+            Box::pin(async move {
+                schema::isolate(conn).await.map_err(|error| sqlx::Error::Configuration(error.into()))
+            })
         })
 }
 
@@ -83,7 +87,11 @@ pub(super) async fn open(options: &DatabaseOptions, url: &str) -> Result<Pools, 
         // One connection is the whole database; it serves reading and writing.
         let connect = connect.shared_cache(false);
         let bare = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        let writer = bare.acquire_timeout(options.acquire_limit).test_before_acquire(false).connect_with(connect).await?;
+        let writer = bare
+            .acquire_timeout(options.acquire_limit)
+            .test_before_acquire(false)
+            .connect_with(connect)
+            .await?;
         let mut conn = writer.acquire().await?;
         schema::migrate_sqlite(&mut conn).await?;
         schema::isolate(&mut conn).await?;

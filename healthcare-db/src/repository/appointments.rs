@@ -1,16 +1,10 @@
 //! Appointments by time.
 
-use super::{
-    claims, page,
-    read::filter_of,
-    rows::start_of,
-    select::Select,
-    store::SqlStore,
-};
+use super::{claims, page, read::filter_of, rows::start_of, select::Select, store::SqlStore};
 use async_trait::async_trait;
 use healthcare_core::{
-    AccessError, Appointment, AppointmentStore, AppointmentWindow, Grant, Interval, List, PageRequest, Practitioner, Read,
-    Record, Resource, Rows, Value,
+    AccessError, Appointment, AppointmentStore, AppointmentWindow, Grant, Interval, List, PageRequest,
+    Practitioner, Read, Record, Resource, Rows, Value,
 };
 use std::borrow::Cow;
 
@@ -44,7 +38,12 @@ impl AppointmentStore for SqlStore {
         }
         select.order_by_start(page.limit() as usize + 1);
         let rows = self.fetch(&entry, select).await?;
-        self.cut((&keys, &entry), rows, page, (&query, |row: &crate::Row| start_of(row, Appointment::COLUMNS)))
+        self.cut(
+            (&keys, &entry),
+            rows,
+            page,
+            (&query, |row: &crate::Row| start_of(row, Appointment::COLUMNS)),
+        )
     }
 
     async fn busy(

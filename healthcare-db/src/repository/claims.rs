@@ -1,6 +1,9 @@
 //! Claims: the database's own rule that one resource has one holder at a time.
 
-use crate::{DbError, Transaction, clinic_sql, statement::{Clinic, Statement}};
+use crate::{
+    DbError, Transaction, clinic_sql,
+    statement::{Clinic, Statement},
+};
 use async_trait::async_trait;
 use healthcare_core::{AccessError, Claim, ClinicId, Interval, Resource, TransactionView, Value};
 use uuid::Uuid;
@@ -19,8 +22,15 @@ pub(crate) const TAKEN: Statement<Clinic> = clinic_sql!(
 /// The number of the lock that whoever claims a resource holds: FNV-1a of its name. Two resources that share a number wait for
 /// each other, which costs time and nothing else.
 fn lock_key(clinic: ClinicId, resource: &Resource) -> i64 {
-    let bytes = clinic.as_uuid().into_bytes().into_iter().chain(resource.kind.bytes()).chain(resource.id.into_bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let bytes = clinic
+        .as_uuid()
+        .into_bytes()
+        .into_iter()
+        .chain(resource.kind.bytes())
+        .chain(resource.id.into_bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     i64::from_be_bytes(hash.to_be_bytes())
 }
 
@@ -31,7 +41,11 @@ pub(super) async fn lock(transaction: &mut Transaction, claims: &[Claim]) -> Res
     transaction.lock(claims.iter().map(|claim| lock_key(clinic, &claim.resource)).collect()).await
 }
 
-pub(super) async fn place(transaction: &mut Transaction, holder: Uuid, claim: &Claim) -> Result<(), AccessError> {
+pub(super) async fn place(
+    transaction: &mut Transaction,
+    holder: Uuid,
+    claim: &Claim,
+) -> Result<(), AccessError> {
     let values = vec![
         Value::Text(claim.resource.kind.to_string()),
         Value::Uuid(claim.resource.id),
@@ -72,7 +86,11 @@ pub(super) struct View<'t> {
 
 #[async_trait]
 impl TransactionView for View<'_> {
-    async fn claims_on(&mut self, resource: &Resource, interval: &Interval) -> Result<Vec<Interval>, AccessError> {
+    async fn claims_on(
+        &mut self,
+        resource: &Resource,
+        interval: &Interval,
+    ) -> Result<Vec<Interval>, AccessError> {
         taken(self.transaction, resource, interval, 100).await
     }
 

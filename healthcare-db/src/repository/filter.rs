@@ -20,7 +20,11 @@ pub(super) fn apply<T: Record>(filter: &RowFilter, select: &mut Select) -> Resul
     Ok(())
 }
 
-fn condition<T: Record>(filter: &RowFilter, select: &mut Select, depth: usize) -> Result<String, AccessError> {
+fn condition<T: Record>(
+    filter: &RowFilter,
+    select: &mut Select,
+    depth: usize,
+) -> Result<String, AccessError> {
     if depth > DEPTH_MAX {
         return Err(AccessError::TooMany { limit: DEPTH_MAX });
     }

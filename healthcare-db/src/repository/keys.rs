@@ -1,11 +1,15 @@
 //! Wrapped scope keys.
 
-use crate::{Database, DbError, house_sql, statement::{House, Statement}};
+use crate::{
+    Database, DbError, house_sql,
+    statement::{House, Statement},
+};
 use async_trait::async_trait;
 use healthcare_core::{ClinicId, Clock, KeyError, ScopeKeyStore, SystemClock, Value, WrappedKey};
 use std::sync::Arc;
 
-pub(crate) const GET: Statement<House> = house_sql!("SELECT wrapped FROM main.scope_key WHERE clinic_id = $1");
+pub(crate) const GET: Statement<House> =
+    house_sql!("SELECT wrapped FROM main.scope_key WHERE clinic_id = $1");
 pub(crate) const PUT: Statement<House> = house_sql!(
     "INSERT INTO main.scope_key (clinic_id, wrapped, created_at) VALUES ($1, $2, $3) ON CONFLICT (clinic_id) DO NOTHING"
 );
@@ -54,7 +58,9 @@ impl SqlScopeKeys {
         let values = vec![id.clone(), Value::Bytes(key.0), Value::Time(self.clock.now())];
         transaction.execute(&PUT, values).await?;
         let row = transaction.fetch_optional(&GET, vec![id]).await?;
-        let stored = row.ok_or_else(|| DbError::column("a scope key that is not there after it was stored"))?.get(0)?;
+        let stored = row
+            .ok_or_else(|| DbError::column("a scope key that is not there after it was stored"))?
+            .get(0)?;
         transaction.commit().await?;
         Ok(WrappedKey(stored))
     }

@@ -1,25 +1,29 @@
 //! The reading side of the outbox.
 
-use crate::{Database, DbError, Row, house_sql, statement::{House, Statement}};
+use crate::{
+    Database, DbError, Row, house_sql,
+    statement::{House, Statement},
+};
 use async_trait::async_trait;
 use healthcare_core::{ClinicId, Outbox, OutboxEntry, OutboxError, System, Value, Vault};
 use jiff::{SignedDuration, Timestamp};
 use std::{fmt, sync::Arc, time::Duration};
 use uuid::Uuid;
 
-/// `$1` now, `$2` until, `$3` limit.
+/// `$1` now, `$2` until, `$3` limit. Events wait for events and outcome records for outcome records: a listener that fails must not
+/// keep the audit log from learning what was committed.
 pub(crate) const LEASE: Statement<House> = house_sql! {
     postgres: "UPDATE main.outbox SET lease = lease + 1, attempts = attempts + 1, due_at = $2 WHERE id IN ( \
          SELECT o.id FROM main.outbox o WHERE o.delivered_at IS NULL AND o.due_at <= $1 AND NOT EXISTS ( \
              SELECT 1 FROM main.outbox e WHERE e.delivered_at IS NULL AND e.clinic_id = o.clinic_id \
-             AND e.aggregate_kind = o.aggregate_kind AND e.aggregate_id = o.aggregate_id \
+             AND e.kind = o.kind AND e.aggregate_kind = o.aggregate_kind AND e.aggregate_id = o.aggregate_id \
              AND (e.aggregate_version, e.position) < (o.aggregate_version, o.position)) \
          ORDER BY o.created_at, o.id LIMIT $3 FOR UPDATE SKIP LOCKED) \
      RETURNING id, clinic_id, lease, attempts, body, created_at",
     sqlite: "UPDATE main.outbox SET lease = lease + 1, attempts = attempts + 1, due_at = $2 WHERE id IN ( \
          SELECT o.id FROM main.outbox o WHERE o.delivered_at IS NULL AND o.due_at <= $1 AND NOT EXISTS ( \
              SELECT 1 FROM main.outbox e WHERE e.delivered_at IS NULL AND e.clinic_id = o.clinic_id \
-             AND e.aggregate_kind = o.aggregate_kind AND e.aggregate_id = o.aggregate_id \
+             AND e.kind = o.kind AND e.aggregate_kind = o.aggregate_kind AND e.aggregate_id = o.aggregate_id \
              AND (e.aggregate_version, e.position) < (o.aggregate_version, o.position)) \
          ORDER BY o.created_at, o.id LIMIT $3) \
      RETURNING id, clinic_id, lease, attempts, body, created_at",
@@ -96,7 +100,12 @@ fn failed(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> OutboxE
 
 #[async_trait]
 impl Outbox for SqlOutbox {
-    async fn lease(&self, limit: u32, lease: Duration, now: Timestamp) -> Result<Vec<OutboxEntry>, OutboxError> {
+    async fn lease(
+        &self,
+        limit: u32,
+        lease: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<OutboxEntry>, OutboxError> {
         let span = SignedDuration::try_from(lease).map_err(failed)?;
         let until = now.checked_add(span).map_err(failed)?;
         let mut rows = Vec::new();

@@ -18,7 +18,11 @@ fn position(keys: &ScopeKeys, query: &[u8], page: &PageRequest) -> Result<Option
     page.cursor().map(open).transpose()
 }
 
-pub(super) fn after_id(keys: &ScopeKeys, query: &[u8], page: &PageRequest) -> Result<Option<Uuid>, AccessError> {
+pub(super) fn after_id(
+    keys: &ScopeKeys,
+    query: &[u8],
+    page: &PageRequest,
+) -> Result<Option<Uuid>, AccessError> {
     let id = |bytes: Vec<u8>| Uuid::from_slice(&bytes).map_err(|_| AccessError::InvalidCursor);
     position(keys, query, page)?.map(id).transpose()
 }

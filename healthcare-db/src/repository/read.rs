@@ -3,8 +3,8 @@
 use super::{page, rows::Reading, select::Select, store::SqlStore};
 use async_trait::async_trait;
 use healthcare_core::{
-    Access, AccessError, ChartReader, ChartRows, Criteria, Delete, Entry, Grant, List, PageRequest, Read, ReadChart, Reader,
-    Record, Row, Rows, ScopeKeys, Search, Searcher, Update,
+    Access, AccessError, ChartReader, ChartRows, Criteria, Delete, Entry, Grant, List, PageRequest, Read,
+    ReadChart, Reader, Record, Row, Rows, ScopeKeys, Search, Searcher, Update,
 };
 use uuid::Uuid;
 
@@ -19,7 +19,11 @@ impl SqlStore {
         Ok(Row::of(reading.sealed(rows)?.into_iter().next()))
     }
 
-    pub(super) async fn fetch(&self, entry: &Entry<'_>, select: Select) -> Result<Vec<crate::Row>, AccessError> {
+    pub(super) async fn fetch(
+        &self,
+        entry: &Entry<'_>,
+        select: Select,
+    ) -> Result<Vec<crate::Row>, AccessError> {
         let (text, values) = select.build()?;
         let mut transaction = self.database.read(entry.scope()).await?;
         Ok(transaction.fetch_all(&text, values).await?)
@@ -37,7 +41,8 @@ impl SqlStore {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let last = rows.last().filter(|_| more);
-        let next = last.map(|row| Ok::<_, AccessError>(keys.seal_cursor(query, &place(row)?)?)).transpose()?;
+        let next =
+            last.map(|row| Ok::<_, AccessError>(keys.seal_cursor(query, &place(row)?)?)).transpose()?;
         let reading = Reading { door: &self.door, keys, entry };
         Ok(Rows::page(reading.sealed(rows)?, next))
     }

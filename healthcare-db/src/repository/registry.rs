@@ -1,10 +1,12 @@
-//! Every statement of the repositories, for the test that prepares them on both databases.
+//! Every statement of the repositories, for the tests that prepare and explain them on both databases.
+#![allow(clippy::unwrap_used)]
 
 use super::{claims, keys, outbox, relation, select::Select, store, write};
 use crate::statement::{Clinic, Composed, House, Statement};
 use healthcare_core::{
-    AllergyIntolerance, Appointment, BlindToken, Clinic as ClinicRecord, Condition, Encounter, Immunization, Interval, Location,
-    MedicationRequest, Observation, Patient, PlainColumn, Practitioner, Procedure, Profile, Record, RowFilter, Service,
+    AllergyIntolerance, Appointment, BlindToken, Clinic as ClinicRecord, Condition, Encounter, Immunization,
+    Interval, Location, MedicationRequest, Observation, Patient, PlainColumn, Practitioner, Procedure,
+    Profile, Record, RowFilter, Service, Value,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -50,8 +52,14 @@ pub(crate) fn composed() -> Vec<(String, Composed)> {
     kind::<Immunization>(&mut all);
     for size in [1, 8] {
         let columns = &["kind", "field", "token", "record_id"];
-        all.push((format!("blind_index insert {size}"), write::insert_group("blind_index", columns, size).unwrap()));
-        all.push((format!("outbox insert {size}"), write::insert_group("outbox", write::OUTBOX_COLUMNS, size).unwrap()));
+        all.push((
+            format!("blind_index insert {size}"),
+            write::insert_group("blind_index", columns, size).unwrap(),
+        ));
+        all.push((
+            format!("outbox insert {size}"),
+            write::insert_group("outbox", write::OUTBOX_COLUMNS, size).unwrap(),
+        ));
     }
     within(&mut all);
     all
@@ -60,7 +68,8 @@ pub(crate) fn composed() -> Vec<(String, Composed)> {
 fn filter() -> RowFilter {
     let party = |kind: &'static str| RowFilter::Related(Profile { kind: kind.into(), id: Uuid::nil() });
     let ids: Arc<[Uuid]> = Arc::new([Uuid::nil(), Uuid::max()]);
-    let any = RowFilter::Any(Arc::new([RowFilter::In("id".into(), ids), party("practitioner"), party("patient")]));
+    let any =
+        RowFilter::Any(Arc::new([RowFilter::In("id".into(), ids), party("practitioner"), party("patient")]));
     RowFilter::Every(Arc::new([any, RowFilter::All]))
 }
 
@@ -93,4 +102,37 @@ fn within(all: &mut Vec<(String, Composed)>) {
     within.and_starts_after((Timestamp::UNIX_EPOCH, Uuid::nil()));
     within.order_by_start(51);
     all.push(("appointment within".to_owned(), within.build().unwrap().0));
+}
+
+/// The statements that carry the load, as the repositories compose them.
+pub(crate) fn hot() -> Vec<(&'static str, Composed, Vec<Value>)> {
+    let mut find = Select::of::<Patient>(&RowFilter::All).unwrap();
+    find.and_id(Uuid::max());
+    let mut list = Select::of::<Patient>(&RowFilter::All).unwrap();
+    list.and_after(Uuid::max());
+    list.order_by_id(51);
+    let token = |n| BlindToken { field: "family", token: vec![n; 16] };
+    let search = |tokens: &[BlindToken], after| {
+        let mut search = Select::of::<Patient>(&RowFilter::All).unwrap();
+        search.and_tokens(Patient::KIND, tokens);
+        search.order_by_found(after, 51);
+        search
+    };
+    let day = Interval::new(Timestamp::UNIX_EPOCH, Timestamp::from_second(86_400).unwrap()).unwrap();
+    let mut within = Select::of::<Appointment>(&RowFilter::All).unwrap();
+    let practitioner = within.bind(Value::Uuid(Uuid::max()));
+    within.and(&format!("t.practitioner_id = {practitioner}"));
+    within.and_overlaps(&day);
+    within.order_by_start(51);
+    let all = [
+        ("find", find),
+        ("list", list),
+        ("search", search(&[token(1)], None)),
+        ("search by two", search(&[token(1), token(2)], None)),
+        ("search, next page", search(&[token(1)], Some(Uuid::nil()))),
+        ("within", within),
+    ];
+    all.into_iter()
+        .map(|(name, select)| select.build().map(|(text, values)| (name, text, values)).unwrap())
+        .collect()
 }

@@ -1,8 +1,13 @@
 //! Who treats whom.
 
-use crate::{Database, DbError, clinic_sql, statement::{Clinic, Statement}};
+use crate::{
+    Database, DbError, clinic_sql,
+    statement::{Clinic, Statement},
+};
 use async_trait::async_trait;
-use healthcare_core::{AccessError, Profile, RelationError, RelationSource, RequestContext, StorageDoor, Value};
+use healthcare_core::{
+    AccessError, Profile, RelationError, RelationSource, RequestContext, StorageDoor, Value,
+};
 use uuid::Uuid;
 
 pub(crate) const TREATS: Statement<Clinic> = clinic_sql!(
@@ -27,17 +32,30 @@ impl SqlRelations {
         Self { database, door }
     }
 
-    async fn treats(&self, context: &RequestContext, practitioner: Uuid, subject: Uuid) -> Result<bool, AccessError> {
+    async fn treats(
+        &self,
+        context: &RequestContext,
+        practitioner: Uuid,
+        subject: Uuid,
+    ) -> Result<bool, AccessError> {
         let mut transaction = self.database.read(self.door.scope(context)?).await?;
         let values = vec![Value::Uuid(practitioner), Value::Uuid(subject)];
-        let row = transaction.fetch_optional(&TREATS, values).await.map_err(|error: DbError| AccessError::from(error))?;
+        let row = transaction
+            .fetch_optional(&TREATS, values)
+            .await
+            .map_err(|error: DbError| AccessError::from(error))?;
         Ok(row.is_some())
     }
 }
 
 #[async_trait]
 impl RelationSource for SqlRelations {
-    async fn related(&self, context: &RequestContext, party: &Profile, subject: Uuid) -> Result<bool, RelationError> {
+    async fn related(
+        &self,
+        context: &RequestContext,
+        party: &Profile,
+        subject: Uuid,
+    ) -> Result<bool, RelationError> {
         match &*party.kind {
             "practitioner" => {
                 self.treats(context, party.id, subject).await.map_err(|error| RelationError(error.into()))

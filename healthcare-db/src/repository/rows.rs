@@ -25,7 +25,11 @@ impl Reading<'_> {
         rows.iter().map(|row| self.one(row, &mut people)).collect()
     }
 
-    fn one<T: Record>(&self, row: &Row, people: &mut HashMap<Uuid, SubjectKey>) -> Result<Sealed<T>, AccessError> {
+    fn one<T: Record>(
+        &self,
+        row: &Row,
+        people: &mut HashMap<Uuid, SubjectKey>,
+    ) -> Result<Sealed<T>, AccessError> {
         let id: Uuid = row.get(0)?;
         let subject: Option<Uuid> = row.get(1)?;
         let version: i64 = row.get(2)?;

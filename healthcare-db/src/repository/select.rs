@@ -87,10 +87,15 @@ impl Select {
                 "b{nth}.clinic_id = $1 AND b{nth}.kind = {kind} AND b{nth}.field = {field} AND b{nth}.token = {bytes}"
             );
             if nth == 0 {
-                let _ = write!(self.head, " JOIN blind_index b0 ON b0.clinic_id = t.clinic_id AND b0.record_id = t.id");
+                let _ = write!(
+                    self.head,
+                    " JOIN blind_index b0 ON b0.clinic_id = t.clinic_id AND b0.record_id = t.id"
+                );
                 self.and(&on);
             } else {
-                self.and(&format!("EXISTS (SELECT 1 FROM blind_index b{nth} WHERE {on} AND b{nth}.record_id = b0.record_id)"));
+                self.and(&format!(
+                    "EXISTS (SELECT 1 FROM blind_index b{nth} WHERE {on} AND b{nth}.record_id = b0.record_id)"
+                ));
             }
         }
     }

@@ -1,9 +1,13 @@
 //! The store: one value that implements every repository seam.
 
 use super::{rows::Reading, select::Select};
-use crate::{Database, DbError, Row, clinic_sql, statement::{Clinic, Statement}};
+use crate::{
+    Database, DbError, Row, clinic_sql,
+    statement::{Clinic, Statement},
+};
 use healthcare_core::{
-    AccessError, ChartRows, ClinicScope, Entry, Record, RequestContext, ScopeKeys, StorageDoor, UserId, Value, Vault,
+    AccessError, ChartRows, ClinicScope, Entry, Record, RequestContext, ScopeKeys, StorageDoor, UserId,
+    Value, Vault,
 };
 use std::{fmt, sync::Arc};
 

@@ -10,8 +10,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use healthcare_core::{
-    AccessError, BlindToken, Change, Committed, ErasedRow, Guard, KeyError, KindCount, OutboxMessage, Parts, PlainColumn, Record, ScopeKeys,
-    SubjectKey, Value, Write, WriteRow, Writer,
+    AccessError, BlindToken, Change, Committed, ErasedRow, Guard, KeyError, KindCount, OutboxMessage, Parts,
+    PlainColumn, Record, ScopeKeys, SubjectKey, Value, Write, WriteRow, Writer,
 };
 use std::{borrow::Cow, fmt::Write as _, time::Duration};
 use uuid::Uuid;
@@ -101,7 +101,12 @@ async fn backoff(tries: u32) {
 }
 
 impl SqlStore {
-    async fn attempt(&self, parts: &Parts<'_>, keys: &ScopeKeys, guard: &dyn Guard) -> Result<Committed, Stopped> {
+    async fn attempt(
+        &self,
+        parts: &Parts<'_>,
+        keys: &ScopeKeys,
+        guard: &dyn Guard,
+    ) -> Result<Committed, Stopped> {
         let mut transaction = self.database.write(parts.scope()).await?;
         let root = parts.root().unwrap_or_default();
         if let Some(remember) = parts.remember() {
@@ -198,7 +203,8 @@ impl Rows<'_> {
             }
             Write::Update => {
                 let values = self.stored(write, key)?;
-                let changed = self.transaction.execute(&update(row.kind(), row.plain_columns())?, values).await?;
+                let changed =
+                    self.transaction.execute(&update(row.kind(), row.plain_columns())?, values).await?;
                 self.changed_one(row, changed).await?;
                 self.forget(row).await?;
                 self.index(row, write.tokens(self.keys)).await?;
@@ -217,8 +223,11 @@ impl Rows<'_> {
     /// The values of a row as it is stored, in the order of [`insert`] and [`update`].
     fn stored(&self, write: &WriteRow, key: Option<&SubjectKey>) -> Result<Vec<Value>, KeyError> {
         let row = write.row();
-        let mut values =
-            vec![Value::Uuid(row.id()), Value::I64(row.version() + 1), row.subject().map_or(Value::Null, Value::Uuid)];
+        let mut values = vec![
+            Value::Uuid(row.id()),
+            Value::I64(row.version() + 1),
+            row.subject().map_or(Value::Null, Value::Uuid),
+        ];
         values.push(Value::Bytes(write.seal(self.keys, key)?));
         values.push(Value::Time(self.parts.now()));
         values.extend(row.columns());
@@ -229,7 +238,8 @@ impl Rows<'_> {
         if changed == 1 {
             return Ok(());
         }
-        let known = self.transaction.fetch_optional(&exists(row.kind())?, vec![Value::Uuid(row.id())]).await?;
+        let known =
+            self.transaction.fetch_optional(&exists(row.kind())?, vec![Value::Uuid(row.id())]).await?;
         Err(if known.is_some() { AccessError::VersionConflict } else { AccessError::NotFound }.into())
     }
 
@@ -248,7 +258,8 @@ impl Rows<'_> {
                 Value::Uuid(row.id()),
             ]
         });
-        insert_many(self.transaction, "blind_index", &["kind", "field", "token", "record_id"], rows.collect()).await
+        insert_many(self.transaction, "blind_index", &["kind", "field", "token", "record_id"], rows.collect())
+            .await
     }
 }
 
@@ -289,8 +300,17 @@ async fn tell(
 }
 
 pub(crate) const OUTBOX_COLUMNS: &[&str] = &[
-    "id", "kind", "aggregate_kind", "aggregate_id", "aggregate_version", "position", "created_at", "due_at", "lease",
-    "attempts", "body",
+    "id",
+    "kind",
+    "aggregate_kind",
+    "aggregate_id",
+    "aggregate_version",
+    "position",
+    "created_at",
+    "due_at",
+    "lease",
+    "attempts",
+    "body",
 ];
 
 /// Inserts rows in groups of a few sizes, so that there are few texts to prepare.

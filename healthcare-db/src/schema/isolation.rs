@@ -17,7 +17,8 @@ pub(crate) async fn isolate(conn: &mut sqlx::SqliteConnection) -> Result<(), DbE
     )
     .fetch_all(&mut *conn)
     .await?;
-    let mut script = String::from("CREATE TEMP TABLE IF NOT EXISTS clinic_scope (clinic_id BLOB NOT NULL) STRICT;");
+    let mut script =
+        String::from("CREATE TEMP TABLE IF NOT EXISTS clinic_scope (clinic_id BLOB NOT NULL) STRICT;");
     for table in tables.iter().filter(|name| is_name(name)) {
         match HOUSE_TABLES.iter().find(|house| house.name == table) {
             None => script.push_str(&sqlite_table(table)),
@@ -34,7 +35,8 @@ pub(crate) async fn isolate(conn: &mut sqlx::SqliteConnection) -> Result<(), DbE
 /// Names come from the schema; one that would need quoting is none of ours, and is refused by not being reachable unquoted.
 #[cfg(feature = "sqlite")]
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 #[cfg(feature = "sqlite")]
@@ -46,13 +48,16 @@ fn sqlite_table(table: &str) -> String {
         "CREATE TEMP VIEW IF NOT EXISTS {table} AS SELECT * FROM main.{table} WHERE clinic_id = {SCOPE};"
     );
     // IS NOT, so that an empty scope refuses.
-    [("insert", "NEW"), ("update", "OLD"), ("update", "NEW"), ("delete", "OLD")].iter().fold(view, |script, (event, row)| {
-        script
-            + &format!(
-                "CREATE TEMP TRIGGER IF NOT EXISTS {table}_{event}_{row} BEFORE {event} ON main.{table} \
+    [("insert", "NEW"), ("update", "OLD"), ("update", "NEW"), ("delete", "OLD")].iter().fold(
+        view,
+        |script, (event, row)| {
+            script
+                + &format!(
+                    "CREATE TEMP TRIGGER IF NOT EXISTS {table}_{event}_{row} BEFORE {event} ON main.{table} \
                  WHEN {row}.clinic_id IS NOT {SCOPE} BEGIN SELECT RAISE(ABORT, '{OUTSIDE_CLINIC}'); END;"
-            )
-    })
+                )
+        },
+    )
 }
 
 #[cfg(feature = "sqlite")]

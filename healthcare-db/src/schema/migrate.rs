@@ -14,7 +14,9 @@ impl From<MigrateError> for DbError {
             MigrateError::VersionMismatch(version) => Self::Schema(format!(
                 "migration {version} was changed after it had been applied: restore its text and write a new one"
             )),
-            MigrateError::Dirty(version) => Self::Schema(format!("migration {version} was applied by half: restore a backup")),
+            MigrateError::Dirty(version) => {
+                Self::Schema(format!("migration {version} was applied by half: restore a backup"))
+            }
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
             other => Self::Statement(other.into()),
         }
@@ -76,10 +78,14 @@ mod postgres {
             let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
             let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'\'' && byte != b'\\';
             if name.is_empty() || name.len() > 63 || !name.bytes().all(letter) {
-                return Err(DbError::Configuration("a login is named with lower-case letters, digits and underscores".into()));
+                return Err(DbError::Configuration(
+                    "a login is named with lower-case letters, digits and underscores".into(),
+                ));
             }
             if password.len() < 16 || !password.bytes().all(plain) {
-                return Err(DbError::Configuration("a login's password needs 16 or more printable characters".into()));
+                return Err(DbError::Configuration(
+                    "a login's password needs 16 or more printable characters".into(),
+                ));
             }
             Ok(Self { name, password })
         }
@@ -141,7 +147,11 @@ mod postgres {
         let mut tries = 0;
         loop {
             let result = conn.execute(AssertSqlSafe(statement.clone())).await;
-            let code = result.as_ref().err().and_then(|error| error.as_database_error()).and_then(|error| error.code());
+            let code = result
+                .as_ref()
+                .err()
+                .and_then(|error| error.as_database_error())
+                .and_then(|error| error.code());
             match code.as_deref() {
                 // duplicate_object, and unique_violation when two are made at once.
                 Some("42710" | "23505") => return Ok(()),

@@ -66,7 +66,8 @@ const fn starts(text: &str, with: &str) -> bool {
 #[must_use]
 pub(super) const fn is_scoped(text: &str) -> bool {
     if starts(text, "insert into ") {
-        return has_bytes(text, "(clinic_id,") && (has_bytes(text, "values ($1,") || has_bytes(text, "select $1,"));
+        return has_bytes(text, "(clinic_id,")
+            && (has_bytes(text, "values ($1,") || has_bytes(text, "select $1,"));
     }
     // `clinic_id = $10` is another parameter: the needle ends with a word character, so what follows must not be one.
     has_word(text, "clinic_id = $1")
@@ -141,11 +142,17 @@ pub(super) const fn parameters(text: &str) -> u16 {
 #[must_use]
 pub(crate) const fn clinic_problem(text: &str) -> Option<&'static str> {
     if !is_plain(text) {
-        Some("a clinic statement is one SELECT, INSERT INTO, UPDATE, DELETE FROM or WITH, without comments, semicolons or quoted names")
+        Some(
+            "a clinic statement is one SELECT, INSERT INTO, UPDATE, DELETE FROM or WITH, without comments, semicolons or quoted names",
+        )
     } else if !is_scoped(text) {
-        Some("a clinic statement must contain `clinic_id = $1`, or insert `(clinic_id, ..) VALUES ($1, ..)`: $1 is the clinic of the transaction")
+        Some(
+            "a clinic statement must contain `clinic_id = $1`, or insert `(clinic_id, ..) VALUES ($1, ..)`: $1 is the clinic of the transaction",
+        )
     } else if !reads_through_views(text) {
-        Some("a clinic statement writes to `main.<table>` and reads from `<table>`, and names no schema or setting besides")
+        Some(
+            "a clinic statement writes to `main.<table>` and reads from `<table>`, and names no schema or setting besides",
+        )
     } else {
         None
     }

@@ -28,7 +28,8 @@
 #[macro_export]
 macro_rules! clinic_sql {
     ($text:expr $(,)?) => {{
-        const STATEMENT: $crate::Statement<$crate::Clinic> = $crate::Statement::<$crate::Clinic>::__clinic($text, $text);
+        const STATEMENT: $crate::Statement<$crate::Clinic> =
+            $crate::Statement::<$crate::Clinic>::__clinic($text, $text);
         STATEMENT
     }};
     (postgres: $postgres:expr, sqlite: $sqlite:expr, why: $why:literal $(,)?) => {{
@@ -52,7 +53,8 @@ macro_rules! clinic_sql {
 #[macro_export]
 macro_rules! house_sql {
     ($text:expr $(,)?) => {{
-        const STATEMENT: $crate::Statement<$crate::House> = $crate::Statement::<$crate::House>::__house($text, $text);
+        const STATEMENT: $crate::Statement<$crate::House> =
+            $crate::Statement::<$crate::House>::__house($text, $text);
         STATEMENT
     }};
     (postgres: $postgres:expr, sqlite: $sqlite:expr, why: $why:literal $(,)?) => {{

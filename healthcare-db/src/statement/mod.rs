@@ -68,7 +68,10 @@ impl<S> Statement<S> {
 
     const fn new(postgres: &'static str, sqlite: &'static str) -> Self {
         let parameters = check::parameters(postgres);
-        assert!(parameters == check::parameters(sqlite), "both texts of a statement must have the same parameters");
+        assert!(
+            parameters == check::parameters(sqlite),
+            "both texts of a statement must have the same parameters"
+        );
         Self { postgres, sqlite, parameters, scope: PhantomData }
     }
 }

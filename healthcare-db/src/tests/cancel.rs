@@ -40,7 +40,9 @@ async fn store(database: &Database, scope: ClinicScope, id: Uuid) -> Result<(), 
     );
     let now = Value::Time("2026-03-02T12:00:00Z".parse().unwrap());
     transaction.execute(&insert, vec![Value::Uuid(id), Value::Null, now]).await?;
-    transaction.fetch_all(&clinic_sql!("SELECT subject_id FROM subject_key WHERE clinic_id = $1"), vec![]).await?;
+    transaction
+        .fetch_all(&clinic_sql!("SELECT subject_id FROM subject_key WHERE clinic_id = $1"), vec![])
+        .await?;
     transaction.commit().await
 }
 
@@ -103,7 +105,10 @@ async fn no_open_transaction(site: &Site, database: &Database) {
         // Another process's writer gets in, so that ours holds no lock.
         let pool = sqlx::SqlitePool::connect(&site.url).await.unwrap();
         let mut conn = pool.acquire().await.unwrap();
-        sqlx::raw_sql("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE; ROLLBACK").execute(&mut *conn).await.unwrap();
+        sqlx::raw_sql("PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE; ROLLBACK")
+            .execute(&mut *conn)
+            .await
+            .unwrap();
         return;
     }
     let admin = sqlx::PgPool::connect(&site.owner_url).await.unwrap();
@@ -154,7 +159,8 @@ async fn a_spoilt_transaction_does_not_commit() {
     let insert = clinic_sql!(
         "INSERT INTO main.subject_key (clinic_id, subject_id, wrapped, created_at) VALUES ($1, $2, $3, $4)"
     );
-    let values = || vec![Value::Uuid(Uuid::max()), Value::Null, Value::Time("2026-03-02T12:00:00Z".parse().unwrap())];
+    let values =
+        || vec![Value::Uuid(Uuid::max()), Value::Null, Value::Time("2026-03-02T12:00:00Z".parse().unwrap())];
     let mut failed = database.write(scope).await.unwrap();
     failed.execute(&insert, values()).await.unwrap();
     assert!(failed.execute(&insert, values()).await.is_err());

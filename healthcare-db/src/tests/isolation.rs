@@ -97,11 +97,20 @@ async fn matrix(site: Site) {
         assert!(tables.contains_key(table.name), "{} is a table of the schema", table.name);
     }
     // subject_key first: other tables refer to it.
-    let order = || tables.iter().filter(|(name, _)| *name == "subject_key").chain(tables.iter().filter(|(name, _)| *name != "subject_key"));
+    let order = || {
+        tables
+            .iter()
+            .filter(|(name, _)| *name == "subject_key")
+            .chain(tables.iter().filter(|(name, _)| *name != "subject_key"))
+    };
     for (table, columns) in order() {
         for (clinic, scope) in [(stage.other, theirs), (stage.clinic, mine)] {
             let text = row(table, clinic, columns, database.dialect());
-            assert_eq!(attack(&database, scope, text).await.unwrap_or_else(|e| panic!("{table}: {e:?}")), 1, "{table}: one's own row is stored");
+            assert_eq!(
+                attack(&database, scope, text).await.unwrap_or_else(|e| panic!("{table}: {e:?}")),
+                1,
+                "{table}: one's own row is stored"
+            );
         }
     }
     for (table, columns) in order() {
@@ -121,7 +130,9 @@ async fn one_table(database: &Database, stage: &Stage, table: &str, columns: &[(
     };
     let mut reading = database.read(mine).await.unwrap();
     assert_eq!(count(&mut reading, table).await, 1, "{table}: only one's own row is seen");
-    let aimed = all(&mut reading, format!("SELECT clinic_id FROM {table} WHERE clinic_id = {b} AND {ANYTHING}")).await;
+    let aimed =
+        all(&mut reading, format!("SELECT clinic_id FROM {table} WHERE clinic_id = {b} AND {ANYTHING}"))
+            .await;
     assert!(aimed.unwrap().is_empty(), "{table}: not when asked for either");
     let joined = format!("SELECT count(*) FROM {table} a, {table} b WHERE {ANYTHING}");
     let joined: i64 = all(&mut reading, joined).await.unwrap()[0].get(0).unwrap();
@@ -147,7 +158,9 @@ async fn one_table(database: &Database, stage: &Stage, table: &str, columns: &[(
     let upserts = [
         format!("{insert} ON CONFLICT DO NOTHING"),
         match key(table) {
-            Some(key) => format!("{insert} ON CONFLICT ({key}) DO UPDATE SET {} = excluded.{}", names[0], names[0]),
+            Some(key) => {
+                format!("{insert} ON CONFLICT ({key}) DO UPDATE SET {} = excluded.{}", names[0], names[0])
+            }
             None => insert.clone(),
         },
     ];

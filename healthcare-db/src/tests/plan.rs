@@ -3,7 +3,7 @@
 use super::{site::Site, unchecked::Unchecked};
 use crate::{
     Database,
-    repository::{registry, select_for_test},
+    repository::registry,
     statement::{Dialect, sealed::Text},
 };
 use healthcare_core::{Value, testing::Stage};
@@ -54,10 +54,13 @@ fn sqlite_rows(clinic: Uuid) -> String {
     // Ids and tokens only need to be spread: a multiplication does it.
     let c = format!("x'{}'", clinic.simple());
     let first = &clinic.simple().to_string()[..8];
-    let spread = |n: &str| format!("unhex('{first}' || printf('%08x%016x', ({n} * 2654435761) % 4294967296, {n}))");
+    let spread =
+        |n: &str| format!("unhex('{first}' || printf('%08x%016x', ({n} * 2654435761) % 4294967296, {n}))");
     let (id, token, practitioner) = (spread("n"), spread("p * 1000 + n % 500"), spread("900000 + n % 40"));
     let appointment = spread("a * 100000 + n");
-    let numbers = format!("WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {PATIENTS})");
+    let numbers = format!(
+        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {PATIENTS})"
+    );
     format!(
         "{numbers} INSERT INTO subject_key SELECT {c}, {id}, x'00', 0 FROM numbers;
          {numbers} INSERT INTO patient SELECT {c}, {id}, 1, {id}, 1, x'00', 0, 0 FROM numbers;
@@ -74,7 +77,8 @@ fn sqlite_rows(clinic: Uuid) -> String {
 async fn plan(database: &Database, stage: &Stage, text: &impl Text, values: Vec<Value>) -> String {
     let dialect = database.dialect();
     let explain = if dialect == Dialect::Postgres { "EXPLAIN" } else { "EXPLAIN QUERY PLAN" };
-    let explained = Unchecked { text: format!("{explain} {}", text.sql(dialect).as_str()), parameters: text.count() };
+    let explained =
+        Unchecked { text: format!("{explain} {}", text.sql(dialect).as_str()), parameters: text.count() };
     let mut transaction = database.read(stage.boundary.system.scope(stage.clinic)).await.unwrap();
     let rows = transaction.fetch_all(&explained, values).await.unwrap();
     let column = if dialect == Dialect::Postgres { 0 } else { 3 };
@@ -85,22 +89,28 @@ async fn plans(site: Site) {
     let stage = Stage::default();
     let database = site.open().await;
     fill(&site, database.dialect(), [stage.other.as_uuid(), stage.clinic.as_uuid()]).await;
-    for (name, text, values) in select_for_test::hot() {
+    for (name, text, values) in registry::hot() {
         let plan = plan(&database, &stage, &text, values).await;
         let whole = match database.dialect() {
             Dialect::Postgres => plan.contains("Seq Scan"),
-            Dialect::Sqlite => plan.lines().any(|line| line.starts_with("SCAN") && !line.contains("clinic_scope")),
+            Dialect::Sqlite => {
+                plan.lines().any(|line| line.starts_with("SCAN") && !line.contains("clinic_scope"))
+            }
         };
         assert!(!whole, "{name} reads a whole table:\n{plan}");
         let index = match database.dialect() {
             Dialect::Postgres => "blind_index_pkey",
-            Dialect::Sqlite => "blind_index USING PRIMARY KEY (clinic_id=? AND kind=? AND field=? AND token=?",
+            Dialect::Sqlite => {
+                "blind_index USING PRIMARY KEY (clinic_id=? AND kind=? AND field=? AND token=?"
+            }
         };
-        let searched = plan.contains(index) || plan.contains("b0 USING PRIMARY KEY (clinic_id=? AND kind=? AND field=? AND token=?");
+        let searched = plan.contains(index)
+            || plan.contains("b0 USING PRIMARY KEY (clinic_id=? AND kind=? AND field=? AND token=?");
         assert_eq!(searched, name.contains("search"), "{name}: the blind index leads\n{plan}");
     }
     let (_, treats) = registry::CLINIC.iter().find(|(name, _)| *name == "relation::TREATS").unwrap();
-    let plan = plan(&database, &stage, treats, vec![Value::Uuid(Uuid::nil()), Value::Uuid(Uuid::nil())]).await;
+    let plan =
+        plan(&database, &stage, treats, vec![Value::Uuid(Uuid::nil()), Value::Uuid(Uuid::nil())]).await;
     assert!(plan.contains("appointment_practitioner_id_subject_id"), "{plan}");
     database.close().await;
     site.remove().await;

@@ -46,7 +46,10 @@ async fn sqlite() -> Said {
 async fn postgres() -> Said {
     let site = Site::postgres().await;
     let mut said = Said::new();
-    let (app, relay) = (sqlx::PgPool::connect(&site.url).await.unwrap(), sqlx::PgPool::connect(&site.relay_url).await.unwrap());
+    let (app, relay) = (
+        sqlx::PgPool::connect(&site.url).await.unwrap(),
+        sqlx::PgPool::connect(&site.relay_url).await.unwrap(),
+    );
     for (name, text, count) in texts(Dialect::Postgres) {
         // Under the login that runs it, with the path that the transaction sets.
         let pool = if name.starts_with("outbox::") { &relay } else { &app };

@@ -37,10 +37,19 @@ async fn postgres_columns(site: &Site) -> BTreeSet<(String, String, bool)> {
 async fn both_schemas_have_the_same_columns() {
     let postgres = Site::postgres().await;
     let (left, right) = (sqlite_columns(&Site::sqlite()).await, postgres_columns(&postgres).await);
-    assert_eq!(left.difference(&right).collect::<Vec<_>>(), Vec::<&(String, String, bool)>::new(), "only in SQLite");
-    assert_eq!(right.difference(&left).collect::<Vec<_>>(), Vec::<&(String, String, bool)>::new(), "only in PostgreSQL");
+    assert_eq!(
+        left.difference(&right).collect::<Vec<_>>(),
+        Vec::<&(String, String, bool)>::new(),
+        "only in SQLite"
+    );
+    assert_eq!(
+        right.difference(&left).collect::<Vec<_>>(),
+        Vec::<&(String, String, bool)>::new(),
+        "only in PostgreSQL"
+    );
     let listed = |table: &str| {
-        HOUSE_TABLES.iter().any(|house| house.name == table) || crate::CLINIC_TABLES.iter().any(|clinic| clinic.name == table)
+        HOUSE_TABLES.iter().any(|house| house.name == table)
+            || crate::CLINIC_TABLES.iter().any(|clinic| clinic.name == table)
     };
     let unlisted: Vec<_> = left.iter().filter(|(table, ..)| !listed(table)).collect();
     assert!(unlisted.is_empty(), "in neither list: {unlisted:?}");
@@ -84,7 +93,12 @@ async fn every_key_begins_with_the_clinic() {
 async fn sqlite_migrates_once_and_from_several_processes() {
     let site = Site::sqlite();
     let url = site.url.clone();
-    let opened = (0..4).map(|_| tokio::spawn({ let url = url.clone(); async move { Database::connect(&url).await.map(drop) } }));
+    let opened = (0..4).map(|_| {
+        tokio::spawn({
+            let url = url.clone();
+            async move { Database::connect(&url).await.map(drop) }
+        })
+    });
     for task in opened.collect::<Vec<_>>() {
         task.await.unwrap().unwrap();
     }
@@ -98,7 +112,10 @@ async fn sqlite_migrates_once_and_from_several_processes() {
     .await
     .unwrap();
     drop(site.open().await);
-    sqlx::raw_sql("UPDATE _sqlx_migrations SET checksum = x'01' WHERE version = 1").execute(&pool).await.unwrap();
+    sqlx::raw_sql("UPDATE _sqlx_migrations SET checksum = x'01' WHERE version = 1")
+        .execute(&pool)
+        .await
+        .unwrap();
     let changed = Database::connect(&site.url).await;
     assert!(matches!(changed, Err(DbError::Schema(_))), "{changed:?}");
 }
@@ -108,9 +125,17 @@ async fn sqlite_migrates_once_and_from_several_processes() {
 async fn postgres_migrates_again_and_from_several_processes() {
     let site = Site::bare_postgres().await;
     let early = Database::connect(&site.url).await;
-    assert!(matches!(early, Err(DbError::Schema(_) | DbError::Unavailable(_) | DbError::Statement(_))), "{early:?}");
+    assert!(
+        matches!(early, Err(DbError::Schema(_) | DbError::Unavailable(_) | DbError::Statement(_))),
+        "{early:?}"
+    );
     let url = site.owner_url.clone();
-    let all = (0..4).map(|_| tokio::spawn({ let url = url.clone(); async move { migrate(&url, &logins()).await } }));
+    let all = (0..4).map(|_| {
+        tokio::spawn({
+            let url = url.clone();
+            async move { migrate(&url, &logins()).await }
+        })
+    });
     for task in all.collect::<Vec<_>>() {
         task.await.unwrap().unwrap();
     }
@@ -143,9 +168,17 @@ async fn logins_that_row_security_would_not_hold_are_refused() {
         .await
         .unwrap();
     assert!(refused(&url).await.contains("bypass"));
-    owner.execute(sql(format!("ALTER ROLE {name} NOBYPASSRLS; ALTER TABLE main.patient OWNER TO {name}"))).await.unwrap();
+    owner
+        .execute(sql(format!("ALTER ROLE {name} NOBYPASSRLS; ALTER TABLE main.patient OWNER TO {name}")))
+        .await
+        .unwrap();
     assert!(refused(&url).await.contains("owns"));
-    owner.execute(sql(format!("ALTER TABLE main.patient OWNER TO CURRENT_USER; GRANT TRUNCATE ON main.patient TO {name}"))).await.unwrap();
+    owner
+        .execute(sql(format!(
+            "ALTER TABLE main.patient OWNER TO CURRENT_USER; GRANT TRUNCATE ON main.patient TO {name}"
+        )))
+        .await
+        .unwrap();
     assert!(refused(&url).await.contains("truncate"));
     owner.execute(sql(format!("REVOKE TRUNCATE ON main.patient FROM {name}; ALTER TABLE main.patient NO FORCE ROW LEVEL SECURITY"))).await.unwrap();
     assert!(refused(&url).await.contains("patient"));
@@ -159,7 +192,12 @@ async fn logins_that_row_security_would_not_hold_are_refused() {
     assert!(refused(&url).await.contains("extra"));
     migrate(&site.owner_url, &logins()).await.unwrap();
     Database::connect(&url).await.unwrap().close().await;
-    owner.execute(sql(format!("CREATE VIEW main.peek AS SELECT * FROM main.patient; GRANT SELECT ON main.peek TO {name}"))).await.unwrap();
+    owner
+        .execute(sql(format!(
+            "CREATE VIEW main.peek AS SELECT * FROM main.patient; GRANT SELECT ON main.peek TO {name}"
+        )))
+        .await
+        .unwrap();
     assert!(refused(&url).await.contains("peek"));
     let pool = PgPool::connect(&url).await.unwrap();
     assert!(matches!(Database::from_postgres_pool(pool.clone()).await, Err(DbError::Unsafe(_))));

@@ -3,7 +3,12 @@
 use crate::DbError;
 use healthcare_core::Value;
 #[cfg(feature = "postgres")]
-use sqlx::{Postgres, encode::IsNull, error::BoxDynError, postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo, types::Oid}};
+use sqlx::{
+    Postgres,
+    encode::IsNull,
+    error::BoxDynError,
+    postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo, types::Oid},
+};
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 fn unknown() -> DbError {
@@ -64,7 +69,9 @@ pub(super) fn postgres(values: Vec<Value>) -> Result<PgArguments, DbError> {
             Value::I64(value) => arguments.add(value),
             Value::Text(value) => arguments.add(value),
             Value::Uuid(value) => arguments.add(value),
-            Value::Time(value) => arguments.add(PgRaw::Time(value.as_microsecond() - EPOCH_SECONDS * 1_000_000)),
+            Value::Time(value) => {
+                arguments.add(PgRaw::Time(value.as_microsecond() - EPOCH_SECONDS * 1_000_000))
+            }
             Value::Date(value) => arguments.add(PgRaw::Date(days_since_2000(value)?)),
             Value::Bytes(value) => arguments.add(value),
             _ => return Err(unknown()),

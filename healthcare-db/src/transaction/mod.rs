@@ -63,7 +63,9 @@ impl Open {
     /// The commit runs in a task of its own: once it was asked for it is not cut off by whoever stops waiting.
     async fn commit(mut self) -> Result<(), DbError> {
         if self.spoilt {
-            return Err(DbError::Statement("a statement of this transaction failed: it was rolled back".into()));
+            return Err(DbError::Statement(
+                "a statement of this transaction failed: it was rolled back".into(),
+            ));
         }
         let conn = self.conn.take();
         let sent = self.runtime.spawn(commit(Self { conn, runtime: self.runtime.clone(), spoilt: false }));
@@ -137,7 +139,8 @@ pub(crate) fn begin_text(dialect: Dialect, mode: Mode, clinic: Option<ClinicId>)
         }
         Dialect::Sqlite => {
             let begin = if mode == Mode::Read { "BEGIN" } else { "BEGIN IMMEDIATE" };
-            let scope = id.map(|id| format!("; INSERT INTO temp.clinic_scope (clinic_id) VALUES (x'{}')", id.simple()));
+            let scope = id
+                .map(|id| format!("; INSERT INTO temp.clinic_scope (clinic_id) VALUES (x'{}')", id.simple()));
             format!("{begin}; DELETE FROM temp.clinic_scope{}", scope.unwrap_or_default())
         }
     }
@@ -187,7 +190,11 @@ impl Transaction {
     ///
     /// # Errors
     /// [`DbError`] as the database says.
-    pub async fn fetch_all(&mut self, text: &impl ClinicText, values: Vec<Value>) -> Result<Vec<Row>, DbError> {
+    pub async fn fetch_all(
+        &mut self,
+        text: &impl ClinicText,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, DbError> {
         let values = self.values(values);
         self.open.fetch_all(text, values).await
     }
@@ -277,7 +284,11 @@ impl HouseTransaction {
     ///
     /// # Errors
     /// [`DbError`] as the database says.
-    pub async fn fetch_all(&mut self, text: &Statement<House>, values: Vec<Value>) -> Result<Vec<Row>, DbError> {
+    pub async fn fetch_all(
+        &mut self,
+        text: &Statement<House>,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, DbError> {
         self.0.fetch_all(text, values).await
     }
 
