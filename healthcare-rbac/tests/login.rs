@@ -447,6 +447,66 @@ async fn the_guard_believes_for_its_bound_only_and_never_in_an_error() {
 }
 
 #[tokio::test]
+async fn a_sign_out_that_comes_while_the_table_is_read_wins() {
+    let house = house().await;
+    let signed_in = house.sign_in().await;
+    let mut check = Box::pin(house.check(&house.guard, &signed_in));
+    assert!(poll_once(check.as_mut()).await.is_none(), "the table is being read");
+    house.guard.forget(signed_in.session);
+    assert!(matches!(check.await, Err(SessionEnded::Ended)), "though the row that was read still lives");
+    assert!(matches!(house.check(&house.guard, &signed_in).await, Err(SessionEnded::Ended)));
+}
+
+#[tokio::test]
+async fn whoever_goes_away_in_the_middle_leaves_nothing_behind() {
+    let house = house().await;
+    let credentials = typed(EMAIL, PASSWORD);
+    let mut finished = false;
+    // Dropped after k polls, for every k up to the end.
+    for polls in 0..200 {
+        let mut sign_in = Box::pin(house.login.sign_in(&credentials));
+        for _ in 0..polls {
+            if let Some(done) = poll_once(sign_in.as_mut()).await {
+                done.unwrap();
+                finished = true;
+                break;
+            }
+            // Room for the blocking thread.
+            tokio::task::yield_now().await;
+            std::thread::yield_now();
+        }
+        drop(sign_in);
+        // An attempt that was dropped counts as a failure, so the wait grows: let it pass.
+        house.clock.advance(Duration::from_secs(900));
+        let signed_in = house.sign_in().await;
+        let mut refresh = Box::pin(house.login.refresh(signed_in.refresh.as_str(), None));
+        for _ in 0..polls.min(8) {
+            if poll_once(refresh.as_mut()).await.is_some() {
+                break;
+            }
+        }
+        drop(refresh);
+        // The answer was lost with the caller; the same token is answered again, and nothing was taken for theft.
+        house.login.refresh(signed_in.refresh.as_str(), None).await.unwrap();
+        if finished {
+            break;
+        }
+    }
+    assert!(finished, "no sign-in came to its end");
+    assert!(!house.kinds().contains(&AuthEventKind::Reuse));
+}
+
+async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+    std::future::poll_fn(|cx| {
+        std::task::Poll::Ready(match future.as_mut().poll(cx) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+#[tokio::test]
 async fn disabling_a_user_ends_everything_everywhere_within_the_bound() {
     let house = house().await;
     let (one, two) = (house.sign_in().await, house.sign_in().await);

@@ -143,6 +143,20 @@ async fn futures_poll<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F:
     .await
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_user_costs_a_hash_like_anybody_else() {
+    let params = HashParams { memory_kib: 64 * 1024, passes: 4, lanes: 1 };
+    let hasher = PasswordHasher::new(HasherConfig { params, parallel: 1, queue: 0 }).unwrap();
+    let word = password("a long walk by the river");
+    let mut unknown = Box::pin(hasher.verify(&word, None));
+    assert!(futures_poll(unknown.as_mut()).await.is_none(), "it is not answered at once");
+    assert!(
+        matches!(hasher.hash(&word).await, Err(PasswordError::Busy)),
+        "its hash runs: the only place is taken"
+    );
+    assert_eq!(unknown.await.unwrap(), Verdict::Wrong);
+}
+
 #[test]
 fn a_configuration_out_of_range_is_refused() {
     let with =

@@ -4,8 +4,13 @@ use healthcare_core::ErrorCode;
 use http::{HeaderMap, header};
 
 /// The token of the one `Authorization` header: `Bearer`, one space, the token (RFC 6750 §2.1). A token in the query string
-/// or a form is not looked for: those are written into logs.
-pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ErrorCode> {
+/// or a form is not looked for: those are written into logs. `None` when the header is absent.
+///
+/// For hosts that check tokens in an extractor of their own; [`AuthLayer`](super::AuthLayer) does it by itself.
+///
+/// # Errors
+/// [`ErrorCode::TokenInvalid`] for a header that comes twice or is anything else.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, ErrorCode> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {

@@ -14,7 +14,12 @@ pub struct SubdomainClinic(pub ClinicId);
 
 /// `X-Clinic-ID`, the query's `clinic_id`, `X-Location-ID`, `X-Purpose-Of-Use` and `traceparent`. None of them is believed:
 /// the edge compares them with the token.
-pub(super) fn clues(parts: &Parts) -> Result<Clues<'_>, ErrorCode> {
+///
+/// For hosts that make contexts in an extractor of their own; [`AuthLayer`](super::AuthLayer) does it by itself.
+///
+/// # Errors
+/// [`ErrorCode::MalformedRequest`] when one of them comes twice or is not text.
+pub fn clues(parts: &Parts) -> Result<Clues<'_>, ErrorCode> {
     Ok(Clues {
         header: single(&parts.headers, "x-clinic-id")?,
         query: query(parts.uri.query().unwrap_or_default())?,

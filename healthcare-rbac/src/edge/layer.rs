@@ -1,6 +1,6 @@
 //! The layer in front of every route that needs a sign-in.
 
-use super::{AuthRejection, bearer, clues::clues};
+use super::{AuthRejection, bearer, clues, cookie};
 use crate::{
     session::SessionGuard,
     token::{AccessClaims, TokenService},
@@ -96,9 +96,9 @@ impl AuthLayer {
         parts.extensions.remove::<RequestContext>();
         parts.extensions.remove::<AccessClaims>();
         let inner = &self.0.checks;
-        let (token, place) = match (bearer::bearer(&parts.headers)?, &inner.cookie) {
+        let (token, place) = match (bearer(&parts.headers)?, &inner.cookie) {
             (Some(token), _) => (Some(token), TokenPlace::Header),
-            (None, Some(name)) => (bearer::cookie(&parts.headers, name)?, TokenPlace::Cookie),
+            (None, Some(name)) => (cookie(&parts.headers, name)?, TokenPlace::Cookie),
             (None, None) => (None, TokenPlace::Header),
         };
         let token = token.ok_or(ErrorCode::Unauthenticated)?;

@@ -7,6 +7,8 @@ mod extract;
 mod layer;
 
 pub use answer::AuthRejection;
-pub use clues::{ClientAddress, SubdomainClinic};
+pub use bearer::bearer;
+use bearer::cookie;
+pub use clues::{ClientAddress, SubdomainClinic, clues};
 pub use extract::{Claims, Context};
 pub use layer::{Auth, AuthFuture, AuthLayer, TokenPlace};
