@@ -102,12 +102,12 @@ async fn relays(site: Site) {
     let kinds: Vec<_> = leased.iter().map(|entry| kind(&entry.message)).collect();
     assert_eq!(
         kinds,
-        ["patient.registered", "patient.registered"],
-        "the next of a record waits for the one before"
+        ["patient.registered", "outcome", "patient.registered", "outcome"],
+        "the next of a record waits for the one before, events for events and outcomes for outcomes"
     );
     assert!(two.lease(1).await.is_empty(), "what is leased is not leased again");
     let again = two.lease(31).await;
-    assert_eq!(again.len(), 2, "until the lease is over");
+    assert_eq!(again.len(), 4, "until the lease is over");
     assert_eq!(again[0].attempts, 1);
     assert!(!one.outbox.delivered(&leased[0], one.now).await.unwrap(), "the lease was lost to another");
     assert!(two.outbox.delivered(&again[0], one.now).await.unwrap());
