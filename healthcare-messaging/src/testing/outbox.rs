@@ -44,6 +44,7 @@ pub async fn outbox_contract<R: OutboxRig>(make: impl AsyncFn() -> R) {
     whoever_lost_the_lease_settles_nothing(&make().await).await;
     an_entry_given_back_comes_again_when_it_is_due(&make().await).await;
     an_aggregate_keeps_its_order_and_holds_up_nobody_else(&make().await).await;
+    an_outcome_record_waits_for_no_event(&make().await).await;
     no_more_than_the_limit_is_leased_and_the_oldest_first(&make().await).await;
     no_entry_is_leased_to_two(&make().await).await;
     dropped_futures_lose_nothing(&make().await).await;
@@ -203,6 +204,29 @@ async fn an_aggregate_keeps_its_order_and_holds_up_nobody_else(rig: &impl Outbox
         assert!(delivered(rig, &next[0], due).await);
     }
     assert!(events(rig, due).await.is_empty());
+}
+
+/// The audit log must not lack what was committed because some listener fails.
+async fn an_outcome_record_waits_for_no_event(rig: &impl OutboxRig) {
+    rig.commit(1, &["sample.stuck"]).await;
+    rig.commit(1, &["sample.behind"]).await;
+    let (mut outcomes, mut rounds) = (0, 0);
+    while outcomes < 2 {
+        rounds += 1;
+        assert!(rounds < 10, "{outcomes} of two outcome records were leased while an event was stuck");
+        for entry in lease(rig, 100, rig.now()).await {
+            match &entry.message {
+                OutboxMessage::Event(_) => {
+                    let never = at(rig, 1_000 * LEASE);
+                    assert!(rig.outbox().retry(&entry, never).await.expect("the outbox answers"));
+                }
+                _ => {
+                    assert!(delivered(rig, &entry, rig.now()).await);
+                    outcomes += 1;
+                }
+            }
+        }
+    }
 }
 
 async fn no_more_than_the_limit_is_leased_and_the_oldest_first(rig: &impl OutboxRig) {
