@@ -17,4 +17,4 @@ pub mod seed;
 pub mod wiring;
 
 pub use app::{App, EdgeSettings};
-pub use stores::{ClinicStore, PatientRepository, ReplyStore, Repository, Stores, Told};
+pub use stores::{ChartWriter, ClinicStore, PatientRepository, ReplyStore, Repository, Stores, Told};

@@ -1,70 +1,116 @@
 //! What became of every entry.
 
-use crate::fhir::{Kind, Reason, TypeName};
-use healthcare_core::{Id, Practitioner};
-use std::{collections::BTreeMap, fmt};
+use crate::fhir::{BundleError, Kind, Reason, TypeName};
+use healthcare_core::{Committed, Id, Practitioner};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
 
-/// An input that was refused. It is known by its place: a file's name may be a patient's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The input's place among the sorted files, from 1.
-    pub position: usize,
-    /// What is wrong with it.
-    pub problem: String,
+/// Resources of one type.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Stored by this run.
+    pub new: u64,
+    /// Stored before, and left as they were.
+    pub known: u64,
 }
 
-/// What an import did, entry by entry.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Counts of one import. It names no file but on a terminal, and repeats no value.
+#[derive(Debug, Default)]
 pub struct Report {
-    /// How many files were read.
-    pub files: usize,
+    /// Entries that were looked at.
+    pub entries: u64,
+    /// Bundles that were read.
+    pub bundles: u64,
     /// What was stored, by type.
-    pub stored: BTreeMap<Kind, usize>,
-    /// What was left out, by type and reason. What an earlier file or run stored already is a repeat.
-    pub left_out: BTreeMap<(TypeName, Reason), usize>,
-    /// How many past appointments were made of encounters.
-    pub appointments: usize,
-    /// The files that were refused whole.
-    pub failures: Vec<Failure>,
-    /// Who was seen most often in these files.
-    pub busiest: Option<Id<Practitioner>>,
+    pub imported: BTreeMap<Kind, Imported>,
+    /// Past appointments made of encounters.
+    pub appointments: Imported,
+    /// What was left out, by type and reason.
+    pub left_out: BTreeMap<(TypeName, Reason), u64>,
+    /// Bundles that were refused as a whole: the file's position, from 1, and why.
+    pub failed: Vec<(usize, PathBuf, BundleError)>,
+    /// How many encounters each practitioner had.
+    pub encounters: BTreeMap<Id<Practitioner>, u64>,
 }
+
+/// The records' kinds, and the resources they come from.
+const KINDS: [(&str, Kind); 10] = [
+    ("location", Kind::Organization),
+    ("practitioner", Kind::Practitioner),
+    ("patient", Kind::Patient),
+    ("encounter", Kind::Encounter),
+    ("condition", Kind::Condition),
+    ("observation", Kind::Observation),
+    ("medication_request", Kind::MedicationRequest),
+    ("allergy_intolerance", Kind::AllergyIntolerance),
+    ("procedure", Kind::Procedure),
+    ("immunization", Kind::Immunization),
+];
 
 impl Report {
-    /// How many entries there were in the files that were not refused.
+    /// Whether every bundle was read.
     #[must_use]
-    pub fn entries(&self) -> usize {
-        self.stored.values().sum::<usize>() + self.left_out.values().sum::<usize>()
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty()
     }
 
-    /// How many entries were left out for this reason.
+    /// How many resources of supported types were stored, by this run or before.
     #[must_use]
-    pub fn left_out_for(&self, reason: Reason) -> usize {
-        self.left_out.iter().filter(|((_, why), _)| *why == reason).map(|(_, count)| count).sum()
+    pub fn stored(&self) -> u64 {
+        self.imported.values().map(|imported| imported.new + imported.known).sum()
     }
 
-    pub(super) fn leave_out(&mut self, name: TypeName, reason: Reason) {
-        *self.left_out.entry((name, reason)).or_default() += 1;
+    pub(super) fn leave_out(&mut self, name: impl Into<TypeName>, reason: Reason) {
+        *self.left_out.entry((name.into(), reason)).or_default() += 1;
+    }
+
+    pub(super) fn failed(&mut self, position: usize, file: &Path, error: BundleError) {
+        self.failed.push((position, file.to_owned(), error));
+    }
+
+    pub(super) fn committed(&mut self, committed: &Committed) {
+        for count in &committed.written {
+            self.counts(&count.kind).new += u64::from(count.count);
+        }
+        for count in &committed.kept {
+            self.counts(&count.kind).known += u64::from(count.count);
+        }
+    }
+
+    fn counts(&mut self, kind: &str) -> &mut Imported {
+        match KINDS.iter().find(|(name, _)| *name == kind) {
+            Some((_, kind)) => self.imported.entry(*kind).or_default(),
+            None => &mut self.appointments,
+        }
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:>7} entries in {} files", self.entries(), self.files)?;
-        writeln!(f, "{:>7} stored", self.stored.values().sum::<usize>())?;
-        for (kind, count) in &self.stored {
-            writeln!(f, "{count:>11}  {kind}")?;
+        writeln!(f, "{} entries in {} bundles\n", self.entries, self.bundles)?;
+        writeln!(f, "{:<22}{:>9}{:>15}", "imported", "new", "already there")?;
+        for (kind, Imported { new, known }) in &self.imported {
+            writeln!(f, "  {kind:<20}{new:>9}{known:>15}")?;
         }
-        writeln!(f, "{:>7} left out", self.left_out.values().sum::<usize>())?;
+        let Imported { new, known } = self.appointments;
+        writeln!(f, "  {:<20}{new:>9}{known:>15}", "(past appointments)")?;
+        if !self.left_out.is_empty() {
+            writeln!(f, "\n{:<22}{:>9}  {}", "left out", "", "why")?;
+        }
         for ((name, reason), count) in &self.left_out {
-            writeln!(f, "{count:>11}  {name}: {reason}")?;
+            writeln!(f, "  {name:<20}{count:>9}  {reason}")?;
         }
-        writeln!(f, "{:>7} past appointments made of encounters", self.appointments)?;
-        if !self.failures.is_empty() {
-            writeln!(f, "{:>7} files refused whole", self.failures.len())?;
-            for failure in &self.failures {
-                writeln!(f, "             file {}: {}", failure.position, failure.problem)?;
-            }
+        if !self.failed.is_empty() {
+            writeln!(f, "\nrefused as a whole")?;
+        }
+        let on_terminal = std::io::stdout().is_terminal();
+        for (position, file, error) in &self.failed {
+            let name = file.file_name().filter(|_| on_terminal).map(|name| format!(" ({})", name.to_string_lossy()));
+            writeln!(f, "  file {position}{}: {error}", name.unwrap_or_default())?;
         }
         Ok(())
     }

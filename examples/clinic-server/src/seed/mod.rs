@@ -7,6 +7,7 @@ mod clinic;
 mod data;
 mod users;
 
+pub(crate) use clinic::office_hours;
 pub use data::{DEMO_PASSWORD, DemoClinic, demo_clinics};
 
 use crate::{App, wiring::StartError};

@@ -6,7 +6,7 @@ pub use told::Told;
 
 use async_trait::async_trait;
 use healthcare_core::{
-    AccessError, Appointment, AppointmentStore, ChartReader, Clinic, Location, MemoryStore, Patient,
+    AccessError, AllergyIntolerance, Appointment, AppointmentStore, ChartReader, Clinic, Condition, Encounter, Immunization, MedicationRequest, Observation, Procedure, Location, MemoryStore, Patient,
     Practitioner, Reader, Record, Remember, RequestContext, Searcher, Service, Writer,
 };
 use healthcare_db::SqlStore;
@@ -19,6 +19,28 @@ impl<T: Record, S: Reader<T> + Writer<T>> Repository<T> for S {}
 /// Patients can also be searched for, and have charts.
 pub trait PatientRepository: Repository<Patient> + Searcher<Patient> + ChartReader<Patient> {}
 impl<S: Repository<Patient> + Searcher<Patient> + ChartReader<Patient>> PatientRepository for S {}
+
+/// Writes each kind of a chart.
+pub trait ChartWriter:
+    Writer<Encounter>
+    + Writer<Condition>
+    + Writer<Observation>
+    + Writer<MedicationRequest>
+    + Writer<AllergyIntolerance>
+    + Writer<Procedure>
+    + Writer<Immunization>
+{
+}
+impl<S> ChartWriter for S where
+    S: Writer<Encounter>
+        + Writer<Condition>
+        + Writer<Observation>
+        + Writer<MedicationRequest>
+        + Writer<AllergyIntolerance>
+        + Writer<Procedure>
+        + Writer<Immunization>
+{
+}
 
 /// Answers that were kept with their changes.
 #[async_trait]
@@ -47,6 +69,8 @@ pub struct Stores {
     pub practitioners: Arc<dyn Repository<Practitioner>>,
     /// Who is treated.
     pub patients: Arc<dyn PatientRepository>,
+    /// What their charts hold.
+    pub chart: Arc<dyn ChartWriter>,
     /// Their appointments.
     pub appointments: Arc<dyn AppointmentStore>,
     /// Kept answers.
@@ -60,6 +84,7 @@ pub trait ClinicStore:
     + Repository<Service>
     + Repository<Practitioner>
     + PatientRepository
+    + ChartWriter
     + Repository<Appointment>
     + AppointmentStore
     + ReplyStore
@@ -72,6 +97,7 @@ impl<S> ClinicStore for S where
         + Repository<Service>
         + Repository<Practitioner>
         + PatientRepository
+        + ChartWriter
         + Repository<Appointment>
         + AppointmentStore
         + ReplyStore
@@ -89,6 +115,7 @@ impl Stores {
             services: Arc::clone(store) as _,
             practitioners: Arc::clone(store) as _,
             patients: Arc::clone(store) as _,
+            chart: Arc::clone(store) as _,
             appointments: Arc::clone(store) as _,
             replies: Arc::clone(store) as _,
         }
