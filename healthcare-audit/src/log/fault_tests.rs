@@ -3,18 +3,15 @@
 use super::AuditLog;
 use crate::{
     Fault, OpenError, Query,
-    storage::model::{ModelDisk, Trick},
+    storage::{
+        Storage as _,
+        model::{ModelDisk, Trick},
+    },
     testing::{allowed, cipher, clinic},
-    verify::{Verdict, Verifier},
+    verify::Verdict,
 };
 use healthcare_core::{AuditSink as _, NotDurable};
-use std::{
-    collections::HashSet,
-    future::Future,
-    io::{Cursor, ErrorKind},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::HashSet, future::Future, io::ErrorKind, path::Path, sync::Arc};
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
@@ -56,8 +53,7 @@ fn check(log: &AuditLog, acknowledged: &[u128], case: &str) {
 }
 
 fn verify(disk: &ModelDisk, case: &str) {
-    let segments = disk.contents().into_iter().map(|(name, bytes)| (name, Cursor::new(bytes)));
-    let report = Verifier::segments(segments).run().unwrap();
+    let report = disk.verifier().run().unwrap();
     assert_eq!(report.verdict(), Verdict::Sound, "{case}: {report}");
 }
 

@@ -150,8 +150,8 @@ impl AuditLog {
         signer.sign(self.0.engine.tip(), self.0.clock.now())
     }
 
-    /// The latest events of a clinic, newest first, also those that had to go to the second place. Reads files: call it where
-    /// blocking is allowed.
+    /// The latest events of a clinic, newest first. Emergency events that the log could not take stand in the second place: see
+    /// [`read_spilled`](Self::read_spilled). Reads files: call it where blocking is allowed.
     ///
     /// # Errors
     /// [`ReadError`] when the log cannot be read.

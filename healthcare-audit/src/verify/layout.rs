@@ -142,6 +142,11 @@ impl Entry {
     }
 }
 
+/// Whether nothing is left.
+pub(super) fn is_at_end(from: &mut dyn Read) -> io::Result<bool> {
+    Ok(fill(from, &mut [0])? == 0)
+}
+
 /// Reads what is left and gives its last 32 bytes after `before`.
 pub(super) fn last_link(from: &mut dyn Read, before: Link) -> io::Result<Link> {
     let mut tail = before.to_vec();
