@@ -148,6 +148,13 @@ pub enum Outcome {
     },
     /// A commit was cut off in flight: whether it happened is for the database to say.
     Unconfirmed,
+    /// Callers nobody knows were refused, for this reason, so many times.
+    Refused {
+        /// The code of the catalogue.
+        code: Cow<'static, str>,
+        /// How many.
+        count: u32,
+    },
     /// Something outside the access path, under a short code: `signed-in`, `signed-out`.
     Noted(Cow<'static, str>),
 }

@@ -391,6 +391,27 @@ fn a_request_may_only_agree_with_its_token() {
 }
 
 #[test]
+fn callers_nobody_knows_are_counted() {
+    let stage = Stage::default();
+    for _ in 0..10_000 {
+        stage.boundary.edge.refused(ErrorCode::TokenInvalid);
+    }
+    stage.clock.advance(Duration::from_secs(60));
+    stage.boundary.edge.refused(ErrorCode::TokenInvalid);
+    stage.boundary.edge.record_refused();
+    let counts: Vec<u32> = stage
+        .audit
+        .outcomes()
+        .into_iter()
+        .map(|outcome| match outcome {
+            Outcome::Refused { code, count } if code == "AUTH_TOKEN_INVALID" => count,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(counts, [1, 9_999, 1]);
+}
+
+#[test]
 fn policies_cannot_name_fields_that_are_not_there() {
     let unknown = FieldSet::named::<Customer>(&["chset"]).unwrap_err();
     assert!(unknown.to_string().contains("name, chest"), "{unknown}");

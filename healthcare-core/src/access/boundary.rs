@@ -3,7 +3,7 @@
 use super::{Gate, StorageDoor};
 use crate::{
     Action, Ask, AuditEvent, AuditSink, Authorizer, Clock, Durability, Edge, Outcome, Receipt,
-    RequestContext, System, SystemClock,
+    RequestContext, System, SystemClock, context::Refusals,
 };
 use jiff::Timestamp;
 use std::{
@@ -110,6 +110,7 @@ impl BoundaryBuilder {
             sink: self.sink,
             clock: self.clock,
             grant_age_max: self.grant_age_max,
+            refusals: Refusals::default(),
         });
         Ok(Boundary {
             gate: Gate(Arc::clone(&core)),
@@ -128,6 +129,7 @@ pub(crate) struct BoundaryCore {
     sink: Arc<dyn AuditSink>,
     clock: Arc<dyn Clock>,
     grant_age_max: Duration,
+    pub(crate) refusals: Refusals,
 }
 
 impl BoundaryCore {
@@ -137,7 +139,7 @@ impl BoundaryCore {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
-    pub(super) fn monotonic(&self) -> Duration {
+    pub(crate) fn monotonic(&self) -> Duration {
         self.clock.monotonic()
     }
     /// Whether something opened at this reading of the monotonic clock is still good.

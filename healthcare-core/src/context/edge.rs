@@ -113,6 +113,24 @@ impl Edge {
         })
     }
 
+    /// Counts a caller who was refused before anybody knew who it was: no token, a forged one, an expired one. The first of a
+    /// minute is recorded at once and the others as one number, so that a flood of them does not fill the log.
+    pub fn refused(&self, code: ErrorCode) {
+        self.record(self.0.refusals.count(code, self.0.monotonic()));
+    }
+
+    /// Records the refusals that were counted and not recorded yet. For the end of a process.
+    pub fn record_refused(&self) {
+        self.record(self.0.refusals.drain());
+    }
+
+    fn record(&self, refusals: Vec<(ErrorCode, u32)>) {
+        for refusal in refusals {
+            // Nothing is given, so nobody waits for the record; it is on its way.
+            drop(self.0.submit(super::refusals::event(self.0.now(), refusal)));
+        }
+    }
+
     /// Records something that a person did outside the access path: a sign-in, a sign-out, a refused token.
     /// `clinic` is the one concerned; `what` is a short code without personal data.
     pub fn note(

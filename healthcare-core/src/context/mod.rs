@@ -3,11 +3,13 @@
 mod actor;
 mod edge;
 mod purpose;
+mod refusals;
 mod trace;
 
 pub use actor::{Actor, InvalidRole, Profile, Role};
 pub use edge::{Clues, Edge, Identity, Refused, System};
 pub use purpose::{InvalidPurpose, Purpose};
+pub(crate) use refusals::Refusals;
 pub use trace::{InvalidTrace, TraceContext};
 
 use crate::{AuditEventId, ClinicId, CorrelationId, SessionId};
