@@ -71,9 +71,12 @@ fn live(at: u64, trick: Trick, power: bool, seed: u64) {
         acknowledged.extend(submit(&log, 4..19));
     }
     if power {
-        disk.lose_power()
+        disk.lose_power();
     } else {
-        disk.reboot()
+        disk.reboot();
+        // What a killed process leaves is whole or unfinished. (A lost sector looks like a changed one until the log is opened.)
+        let report = disk.verifier().run().unwrap();
+        assert_ne!(report.verdict(), Verdict::Broken, "{case}: {report}");
     }
 
     let log = open(&disk).unwrap_or_else(|error| panic!("{case}: {error:?}"));
