@@ -85,8 +85,8 @@ impl AuthLayer {
         Self(Arc::new(Inner { checks, refused: AtomicU64::new(0) }))
     }
 
-    /// How many requests were not let in. Each of them is counted and none is logged at a level that is on by default:
-    /// whoever sends forged tokens does not fill a disk.
+    /// How many requests were not let in. The edge records them by the minute, as numbers: whoever sends forged tokens does not
+    /// fill a disk.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
@@ -95,6 +95,18 @@ impl AuthLayer {
     async fn enter(&self, parts: &mut Parts) -> Result<(), ErrorCode> {
         parts.extensions.remove::<RequestContext>();
         parts.extensions.remove::<AccessClaims>();
+        let inner = &self.0.checks;
+        let (claims, place) = self.known(parts).await.inspect_err(|code| inner.edge.refused(*code))?;
+        let context =
+            inner.edge.request(claims.identity(), &clues(parts)?).map_err(|refused| refused.code())?;
+        parts.extensions.insert(context);
+        parts.extensions.insert(claims);
+        parts.extensions.insert(place);
+        Ok(())
+    }
+
+    /// Whose token it is, and where it was. Until that is known a refusal is counted and not recorded one by one.
+    async fn known(&self, parts: &Parts) -> Result<(AccessClaims, TokenPlace), ErrorCode> {
         let inner = &self.0.checks;
         let (token, place) = match (bearer(&parts.headers)?, &inner.cookie) {
             (Some(token), _) => (Some(token), TokenPlace::Header),
@@ -112,12 +124,7 @@ impl AuthLayer {
             }
             ended.code()
         })?;
-        let context =
-            inner.edge.request(claims.identity(), &clues(parts)?).map_err(|refused| refused.code())?;
-        parts.extensions.insert(context);
-        parts.extensions.insert(claims);
-        parts.extensions.insert(place);
-        Ok(())
+        Ok((claims, place))
     }
 }
 

@@ -120,7 +120,7 @@ pub(super) async fn refresh(
 /// Signs out: the tokens of this sign-in are refused from now on.
 #[utoipa::path(post, path = "/auth/logout", tag = "auth", responses((status = 204)))]
 pub(super) async fn logout(State(app): State<Arc<App>>, caller: Caller) -> Result<StatusCode, Problem> {
-    app.login.sign_out(&caller.claims, caller.address.0).await?;
+    app.login.sign_out(&caller.claims, caller.context.source()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -134,6 +134,6 @@ pub(super) async fn switch_clinic(
     // What is no id is no clinic of the user's.
     let foreign = |_| Problem::of(ErrorCode::ClinicAccessDenied);
     let clinic: ClinicId = body.clinic_id.parse().map_err(foreign)?;
-    let signed_in = app.login.switch_clinic(&caller.claims, clinic, caller.address.0).await?;
+    let signed_in = app.login.switch_clinic(&caller.claims, clinic, caller.context.source()).await?;
     Ok(axum::Json(Tokens::of(&app, &signed_in)))
 }

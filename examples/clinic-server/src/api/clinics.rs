@@ -78,7 +78,8 @@ async fn clinic(app: &App, caller: &Caller, membership: &Membership) -> Result<C
         profile: membership.profile.clone(),
         session: Some(caller.claims.session),
     };
-    let context = app.edge.request(identity, &Clues { source: caller.address.0, ..Clues::default() })?;
+    let context =
+        app.edge.request(identity, &Clues { source: caller.context.source(), ..Clues::default() })?;
     let clinic = read_clinic(app, &context).await?;
     Ok(ClinicView {
         id: clinic.id().to_string(),

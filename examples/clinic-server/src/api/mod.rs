@@ -24,17 +24,26 @@ pub(crate) use record::read_record;
 
 use crate::App;
 use axum::Router;
+use healthcare_rbac::edge::AuthLayer;
 use std::sync::Arc;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Where the API lives.
 pub const PREFIX: &str = "/api/v1";
 
-/// Every route of the API, with its description.
-pub(crate) fn described() -> OpenApiRouter<Arc<App>> {
+/// What is open without a sign-in: signing in, and health.
+fn open() -> OpenApiRouter<Arc<App>> {
+    let v1 = OpenApiRouter::new().routes(routes!(auth::login)).routes(routes!(auth::refresh));
+    OpenApiRouter::with_openapi(openapi::frame())
+        .nest(PREFIX, v1)
+        .routes(routes!(health::health))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+}
+
+/// Everything else.
+fn signed_in() -> OpenApiRouter<Arc<App>> {
     let v1 = OpenApiRouter::new()
-        .routes(routes!(auth::login))
-        .routes(routes!(auth::refresh))
         .routes(routes!(auth::logout))
         .routes(routes!(auth::switch_clinic))
         .routes(routes!(me::me))
@@ -50,15 +59,17 @@ pub(crate) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(appointments::step))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify));
-    OpenApiRouter::with_openapi(openapi::frame())
-        .nest(PREFIX, v1)
-        .routes(routes!(health::health))
-        .routes(routes!(health::livez))
-        .routes(routes!(health::readyz))
-        .routes(routes!(openapi::serve))
+    OpenApiRouter::new().nest(PREFIX, v1).routes(routes!(openapi::serve))
 }
 
-/// The routes.
-pub fn routes() -> Router<Arc<App>> {
-    described().split_for_parts().0
+/// The description of every route.
+pub(crate) fn description() -> utoipa::openapi::OpenApi {
+    open().merge(signed_in()).split_for_parts().1
+}
+
+/// The routes, with the layer that asks for a token before all but the open ones.
+pub fn routes(app: &App) -> Router<Arc<App>> {
+    let auth =
+        AuthLayer::new(app.tokens.clone(), app.sessions.clone(), app.edge.clone(), Arc::clone(&app.clock));
+    open().split_for_parts().0.merge(signed_in().split_for_parts().0.route_layer(auth))
 }

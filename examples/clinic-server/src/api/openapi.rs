@@ -1,6 +1,6 @@
 //! The description of the API: made from the same list as the router, so that neither knows a route the other does not.
 
-use super::described;
+use super::description;
 use crate::http::Caller;
 use axum::response::{IntoResponse, Response};
 use http::header;
@@ -69,7 +69,7 @@ pub(super) fn frame() -> utoipa::openapi::OpenApi {
 #[must_use]
 pub fn document() -> &'static str {
     static DOCUMENT: OnceLock<String> = OnceLock::new();
-    DOCUMENT.get_or_init(|| described().split_for_parts().1.to_json().unwrap_or_default())
+    DOCUMENT.get_or_init(|| description().to_json().unwrap_or_default())
 }
 
 /// This document.

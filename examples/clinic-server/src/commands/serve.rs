@@ -70,7 +70,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     relay(&mut server)?;
     let address = listener.local_addr().map_err(StartError::Listen)?;
     let handle = Handle::new();
-    let router = http::wrap(api::routes().merge(pages::routes()), Arc::clone(&server.app));
+    let router = http::wrap(api::routes(&server.app).merge(pages::routes()), Arc::clone(&server.app));
     let http = serve(config, listener, handle.clone(), router).await?;
     Ok(Running { address, server, handle, http, _listeners: listeners })
 }
@@ -107,6 +107,7 @@ impl Running {
         if let Ok(Err(error)) = self.http.await {
             tracing::warn!(%error, "the listener did not end well");
         }
+        self.server.app.edge.record_refused();
         let audit = self.server.app.audit.clone();
         if let Ok(Err(fault)) = tokio::task::spawn_blocking(move || audit.close()).await {
             tracing::error!(%fault, "the audit log could not be closed");
@@ -133,7 +134,9 @@ async fn load_plugins(server: &Server) -> Result<(), StartError> {
     for clinic in clinics(server).await? {
         let context = server.app.system.job("load-plugins", role.clone(), clinic);
         match api::read_clinic(&server.app, &context).await {
-            Ok(record) => server.plugins.configure(record.clinic(), &record.plugins).map_err(StartError::Plugins)?,
+            Ok(record) => {
+                server.plugins.configure(record.clinic(), &record.plugins).map_err(StartError::Plugins)?
+            }
             Err(healthcare_core::AccessError::NotFound) => {}
             Err(error) => return Err(StartError::Wiring(Box::new(error))),
         }

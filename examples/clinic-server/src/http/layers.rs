@@ -52,6 +52,9 @@ async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -
     let address = ClientAddress::of(&request, &app.settings.trusted_proxies);
     request.extensions_mut().insert(correlation);
     request.extensions_mut().insert(address);
+    if let ClientAddress(Some(address)) = address {
+        request.extensions_mut().insert(healthcare_rbac::edge::ClientAddress(address));
+    }
     let answer = match app.requests.enter("request") {
         // Whoever stops the server waits for the requests that were let in.
         Ok(inside) => {
@@ -80,6 +83,7 @@ fn written(app: &App, mut response: Response, correlation: CorrelationId, is_pag
         written.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
     }
     if written.status() == StatusCode::UNAUTHORIZED && !is_page {
+        // A sign-in that failed; a request without a good token was told so by the layer before the routes.
         written.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     written

@@ -77,6 +77,6 @@ pub(super) async fn leave(
     State(app): State<Arc<App>>,
     Submitted { visitor, .. }: Submitted<Nothing>,
 ) -> Result<Response, Problem> {
-    app.login.sign_out(&visitor.caller.claims, visitor.caller.address.0).await?;
+    app.login.sign_out(&visitor.caller.claims, visitor.caller.context.source()).await?;
     Ok(with_cookies(Redirect::to("/sign-in"), app.pages.signed_out()).into_response())
 }

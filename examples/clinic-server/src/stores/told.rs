@@ -4,9 +4,9 @@ use super::ReplyStore;
 use async_trait::async_trait;
 use healthcare_cache::{Purge, PurgingWriter};
 use healthcare_core::{
-    AccessError, Appointment, AppointmentStore, AppointmentWindow, Change, ChartReader, ChartRows, Committed, Criteria, Delete,
-    Grant, Guard, Interval, List, PageRequest, Practitioner, Read, ReadChart, Reader, Record, Remember, RequestContext, Row,
-    Rows, Search, Searcher, Update, Writer,
+    AccessError, Appointment, AppointmentStore, AppointmentWindow, Change, ChartReader, ChartRows, Committed,
+    Criteria, Delete, Grant, Guard, Interval, List, PageRequest, Practitioner, Read, ReadChart, Reader,
+    Record, Remember, RequestContext, Row, Rows, Search, Searcher, Update, Writer,
 };
 use healthcare_messaging::{Wake, WakingWriter};
 use std::sync::Arc;
@@ -31,8 +31,8 @@ impl<T: Record, S: Writer<T>> Writer<T> for ByRef<S> {
 
 impl<S> Told<S> {
     /// `store`, whose commits these are told of.
-    pub fn new(store: Arc<S>, relations: Arc<dyn Purge>, wake: Wake) -> Self {
-        let writer = PurgingWriter::new(WakingWriter::new(ByRef(Arc::clone(&store)), wake), [relations]);
+    pub fn new(store: Arc<S>, relations: Option<Arc<dyn Purge>>, wake: Wake) -> Self {
+        let writer = PurgingWriter::new(WakingWriter::new(ByRef(Arc::clone(&store)), wake), relations);
         Self { store, writer }
     }
 }
@@ -89,14 +89,22 @@ impl<S: AppointmentStore> AppointmentStore for Told<S> {
     ) -> Result<Rows<Appointment>, AccessError> {
         self.store.within(grant, window, page).await
     }
-    async fn busy(&self, grant: &Grant<Read<Practitioner>>, interval: &Interval) -> Result<Vec<Interval>, AccessError> {
+    async fn busy(
+        &self,
+        grant: &Grant<Read<Practitioner>>,
+        interval: &Interval,
+    ) -> Result<Vec<Interval>, AccessError> {
         self.store.busy(grant, interval).await
     }
 }
 
 #[async_trait]
 impl<S: ReplyStore> ReplyStore for Told<S> {
-    async fn remembered(&self, context: &RequestContext, key: [u8; 32]) -> Result<Option<Remember>, AccessError> {
+    async fn remembered(
+        &self,
+        context: &RequestContext,
+        key: [u8; 32],
+    ) -> Result<Option<Remember>, AccessError> {
         self.store.remembered(context, key).await
     }
 }

@@ -27,10 +27,10 @@ use cipher::HouseBodies;
 use healthcare_audit::AuditLog;
 use healthcare_cache::{CachedRelations, Purge};
 use healthcare_core::{
-    Appointment, Appointments, Boundary, Clock, Eligibility, KeyFile, KeyProvider, KeyVariable, Plugins, SystemClock,
-    Vault,
+    Appointment, Appointments, Boundary, Clock, Eligibility, KeyFile, KeyProvider, KeyVariable, Plugins,
+    SystemClock, Vault,
 };
-use healthcare_db::{Database, SqlOutbox, SqlRelations, SqlScopeKeys, SqlStore};
+use healthcare_db::{Database, Dialect, SqlOutbox, SqlRelations, SqlScopeKeys, SqlStore};
 use healthcare_messaging::{InProcessBus, Relay, Wake};
 use healthcare_rbac::policy::{Policy, PolicyAuthorizer};
 use healthcare_resilience::{Health, Shutdown, Unhealthy};
@@ -89,7 +89,11 @@ pub async fn wire(config: &Config, process: Process) -> Result<Server, StartErro
 ///
 /// # Errors
 /// As [`wire`].
-pub async fn wire_with(config: &Config, process: Process, clock: Arc<dyn Clock>) -> Result<Server, StartError> {
+pub async fn wire_with(
+    config: &Config,
+    process: Process,
+    clock: Arc<dyn Clock>,
+) -> Result<Server, StartError> {
     prepare_directory(&config.data_dir)?;
     let (database, relay_database) = connect(&config.database).await?;
     let scope_keys = Arc::new(SqlScopeKeys::with_clock(database.clone(), Arc::clone(&clock)));
@@ -103,7 +107,7 @@ pub async fn wire_with(config: &Config, process: Process, clock: Arc<dyn Clock>)
         .shared_clock(Arc::clone(&clock))
         .build()
         .map_err(|error| StartError::Wiring(error.into()))?;
-    let purge = cached_relations(&late, &database, &boundary, &clock)?;
+    let purge = relations(&late, &database, &boundary, &clock)?;
 
     let wake = Wake::new();
     let sql = SqlStore::new(database.clone(), boundary.storage.clone(), Arc::clone(&vault));
@@ -163,7 +167,8 @@ async fn connect(database: &DatabaseConfig) -> Result<(Database, Database), Star
     match database {
         DatabaseConfig::Sqlite(path) => {
             let path = path.to_str().ok_or(StartError::DatabasePath)?;
-            let database = Database::connect(&format!("sqlite://{path}")).await.map_err(StartError::Database)?;
+            let database =
+                Database::connect(&format!("sqlite://{path}")).await.map_err(StartError::Database)?;
             Ok((database.clone(), database))
         }
         DatabaseConfig::Postgres { application, relay } => {
@@ -194,18 +199,25 @@ fn open_audit(dir: &Path, vault: &Vault, clock: &Arc<dyn Clock>) -> Result<Audit
 
 /// The policy asks for relations, relations are read through the boundary's storage door, and the boundary is built with the policy: the
 /// circle is closed here, once.
-fn cached_relations(
+///
+/// Several processes may share a PostgreSQL database, and there is nothing yet by which one tells the others what to forget: relations are
+/// kept in memory on SQLite alone.
+fn relations(
     late: &LateRelations,
     database: &Database,
     boundary: &Boundary,
     clock: &Arc<dyn Clock>,
-) -> Result<Arc<dyn Purge>, StartError> {
+) -> Result<Option<Arc<dyn Purge>>, StartError> {
     let source = SqlRelations::new(database.clone(), boundary.storage.clone());
+    if database.dialect() == Dialect::Postgres {
+        late.set(Arc::new(source));
+        return Ok(None);
+    }
     let cached = CachedRelations::in_memory(source, RELATION_BYTES, Arc::clone(clock))
         .map_err(|error| StartError::Wiring(error.into()))?;
     let purge = cached.purge();
     late.set(Arc::new(cached));
-    Ok(purge)
+    Ok(Some(purge))
 }
 
 fn shutdown() -> Result<Shutdown, StartError> {
