@@ -4,7 +4,7 @@
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 compile_error!("healthcare-db needs at least one engine: switch on the feature `sqlite` or `postgres`");
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite", feature = "postgres"))]
 extern crate self as healthcare_db;
 
 mod database;

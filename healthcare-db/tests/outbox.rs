@@ -152,6 +152,8 @@ async fn remembers(site: Site) {
     let kept = store.remembered(&context, user, [1; 32]).await.unwrap().unwrap();
     assert_eq!((kept.request, kept.reply), (vec![2; 32], b"sealed".to_vec()));
     assert!(store.remembered(&context, user, [9; 32]).await.unwrap().is_none());
+    let another = stage.context().actor().user();
+    assert!(store.remembered(&context, another, [1; 32]).await.unwrap().is_none(), "keys are a user's own");
     assert!(store.remembered(&stage.context_in(stage.other), user, [1; 32]).await.unwrap().is_none());
     site.remove().await;
 }

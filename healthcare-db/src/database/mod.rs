@@ -69,8 +69,12 @@ impl Database {
 
     async fn acquire(&self, mode: Mode) -> Result<Conn, DbError> {
         match &*self.0 {
+            // PostgreSQL's pool serves both; the transaction itself is read only.
             #[cfg(feature = "postgres")]
-            Engine::Postgres(pool) => Ok(Conn::Postgres(pool.acquire().await?)),
+            Engine::Postgres(pool) => {
+                let _ = mode;
+                Ok(Conn::Postgres(pool.acquire().await?))
+            }
             #[cfg(feature = "sqlite")]
             Engine::Sqlite(pools) => Ok(Conn::Sqlite(pools.acquire(mode).await?)),
         }
@@ -149,7 +153,8 @@ impl Database {
     }
 
     /// A database over a SQLite pool of your own, used for reading and writing. It is migrated. Give its connections a busy
-    /// time-out; foreign keys are switched on here.
+    /// time-out; foreign keys are switched on here. Leave the pool to this crate afterwards: a connection it has used sees the
+    /// clinic's views and nothing else by the tables' names.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).

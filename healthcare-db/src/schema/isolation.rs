@@ -1,6 +1,8 @@
 //! The database's own isolation, generated from the tables that have a `clinic_id`.
 
-use crate::{DbError, HOUSE_TABLES, error::OUTSIDE_CLINIC};
+use crate::HOUSE_TABLES;
+#[cfg(feature = "sqlite")]
+use crate::{DbError, error::OUTSIDE_CLINIC};
 
 /// The only unscoped table that clinic transactions write to: they may add to it, for their own clinic.
 const OUTBOX: &str = "outbox";

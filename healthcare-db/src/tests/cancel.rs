@@ -166,8 +166,14 @@ async fn a_spoilt_transaction_does_not_commit() {
     assert!(failed.execute(&insert, values()).await.is_err());
     assert!(failed.commit().await.is_err());
     let mut cut = database.write(scope).await.unwrap();
+    cut.execute(&insert, values()).await.unwrap();
     {
-        let statement = pin!(cut.execute(&insert, values()));
+        // Long enough that one poll does not see its end.
+        let long = clinic_sql!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000) \
+             SELECT (SELECT count(*) FROM n) FROM subject_key WHERE clinic_id = $1"
+        );
+        let statement = pin!(cut.fetch_all(&long, vec![]));
         assert!(futures_poll_once(statement).await.is_none());
     }
     assert!(cut.commit().await.is_err());

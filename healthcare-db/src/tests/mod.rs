@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod cancel;
+mod claims;
 mod isolation;
 mod plan;
 mod registry;
 mod schema;
 #[path = "../../tests/site/mod.rs"]
 mod site;
+mod trouble;
 mod unchecked;

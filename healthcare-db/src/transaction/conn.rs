@@ -75,7 +75,7 @@ impl Conn {
 
     /// Gives the connection up: its pool may open another.
     pub(crate) async fn close(self) {
-        let closed = match self {
+        let closed: Result<(), sqlx::Error> = match self {
             #[cfg(feature = "postgres")]
             Self::Postgres(mut conn) => {
                 conn.close_on_drop();

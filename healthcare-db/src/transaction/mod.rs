@@ -129,10 +129,11 @@ pub(crate) fn begin_text(dialect: Dialect, mode: Mode, clinic: Option<ClinicId>)
     let id = clinic.map(|clinic| clinic.as_uuid());
     match dialect {
         Dialect::Postgres => {
-            let begin = if mode == Mode::Read { "BEGIN READ ONLY" } else { "BEGIN" };
+            let begin =
+                if mode == Mode::Read { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "BEGIN" };
             let id = id.map(|id| id.to_string()).unwrap_or_default();
             format!(
-                "{begin}; SELECT set_config('app.clinic_id', '{id}', true), set_config('search_path', 'main', true), \
+                "{begin}; SELECT set_config('app.clinic_id', '{id}', true), set_config('search_path', 'main, pg_temp', true), \
                  set_config('statement_timeout', '30s', true), set_config('lock_timeout', '10s', true), \
                  set_config('idle_in_transaction_session_timeout', '60s', true)"
             )

@@ -2,7 +2,7 @@
 
 use crate::DbError;
 use healthcare_core::{Column, Value, ValueKind};
-use jiff::{Timestamp, civil::Date};
+use jiff::Timestamp;
 use sqlx::Row as _;
 use std::fmt;
 
@@ -93,7 +93,7 @@ fn sqlite(row: &sqlx::sqlite::SqliteRow, at: usize, kind: ValueKind) -> Result<V
         ValueKind::Bytes => or_null(row.try_get(at)?, |value| Ok(Value::Bytes(value))),
         ValueKind::Time => or_null(row.try_get(at)?, time),
         ValueKind::Date => or_null(row.try_get::<Option<String>, _>(at)?, |text| {
-            text.parse::<Date>().map(Value::Date).map_err(DbError::column)
+            text.parse::<jiff::civil::Date>().map(Value::Date).map_err(DbError::column)
         }),
         _ => Err(DbError::column("a kind of value that this version cannot read")),
     }
