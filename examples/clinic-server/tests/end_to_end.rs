@@ -30,7 +30,8 @@ fn weekday_at(hour: i8, minute: i8) -> String {
 /// A practitioner of the clinic who is not the doctor with appointments, with their location.
 async fn practitioner(client: &Client, family: &str) -> (String, String) {
     let found = client.get("/api/v1/practitioners").await.expect(200).json();
-    let who = found["items"].as_array().unwrap().iter().find(|item| item["family"] == family).unwrap().clone();
+    let who =
+        found["items"].as_array().unwrap().iter().find(|item| item["family"] == family).unwrap().clone();
     (who["id"].as_str().unwrap().to_owned(), who["location_id"].as_str().unwrap().to_owned())
 }
 
@@ -84,7 +85,10 @@ async fn each_role_signs_in(site: Site) {
     let nobody = json!({"email": "nobody@harbour.example", "password": "not it"});
     let client = Client::new(running.address);
     for body in [wrong, nobody] {
-        assert_eq!(client.post("/api/v1/auth/login", &body).await.expect(401).code(), "AUTH_CREDENTIALS_INVALID");
+        assert_eq!(
+            client.post("/api/v1/auth/login", &body).await.expect(401).code(),
+            "AUTH_CREDENTIALS_INVALID"
+        );
     }
     running.stop().await;
 }
@@ -115,10 +119,17 @@ async fn patients_are_written_once_and_found_again(site: Site) {
 
     let path = format!("/api/v1/patients/{id}");
     assert_eq!(desk.patch(&path, &json!({"family": "New"})).await.status, 400, "a change names its version");
-    let changed = desk.patch(&path, &json!({"version": 1, "family": "Neumann", "record_number": null})).await.expect(200).json();
+    let changed = desk
+        .patch(&path, &json!({"version": 1, "family": "Neumann", "record_number": null}))
+        .await
+        .expect(200)
+        .json();
     assert_eq!((&changed["version"], &changed["family"]), (&json!(2), &json!("Neumann")));
     assert_eq!(changed.get("record_number"), None);
-    assert_eq!(desk.patch(&path, &json!({"version": 1, "family": "Late"})).await.expect(409).code(), "VERSION_CONFLICT");
+    assert_eq!(
+        desk.patch(&path, &json!({"version": 1, "family": "Late"})).await.expect(409).code(),
+        "VERSION_CONFLICT"
+    );
     let read = desk.get(&path).await.expect(200).json();
     assert_eq!((&read["family"], &read["given"]), (&json!("Neumann"), &json!("Nóra Mae")));
     assert_eq!(found(json!({"family": "sasic"})).await, 0, "what was is not found any more");
@@ -129,7 +140,8 @@ async fn patients_are_written_once_and_found_again(site: Site) {
     let body = json!({"family": "Twinkelmann", "given": "A"});
     let (a, b) = tokio::join!(twin.post("/api/v1/patients", &body), twin.post("/api/v1/patients", &body));
     assert_eq!(a.expect(201).json()["id"], b.expect(201).json()["id"]);
-    let all = desk.post("/api/v1/patients/search", &json!({"family": "twinkelmann"})).await.expect(200).json();
+    let all =
+        desk.post("/api/v1/patients/search", &json!({"family": "twinkelmann"})).await.expect(200).json();
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
     running.stop().await;
 }
@@ -148,8 +160,12 @@ async fn another_clinic_is_as_good_as_nothing(site: Site) {
     }
     let patch = json!({"version": 1, "given": "X"});
     let foreign = there.patch(&format!("/api/v1/patients/{id}"), &patch).await;
-    assert!(same(&foreign, &there.patch(&format!("/api/v1/patients/{missing}"), &patch).await) && foreign.status == 404);
-    let found = there.post("/api/v1/patients/search", &json!({"family": "grenzfall"})).await.expect(200).json();
+    assert!(
+        same(&foreign, &there.patch(&format!("/api/v1/patients/{missing}"), &patch).await)
+            && foreign.status == 404
+    );
+    let found =
+        there.post("/api/v1/patients/search", &json!({"family": "grenzfall"})).await.expect(200).json();
     assert_eq!(found["items"], json!([]));
 
     let named = here.with("x-clinic-id", HILL).get("/api/v1/me").await;
@@ -172,11 +188,11 @@ async fn booking_and_every_step(site: Site) {
     let desk = Client::signed_in(running.address, "receptionist@harbour.example").await;
     let (who, place) = practitioner(&desk, "Moreau").await;
     let patient = new_patient(&desk, "Terminus").await["id"].clone();
-    let book = |start: &str| {
-        json!({"patient_id": patient, "practitioner_id": who, "location_id": place, "service": "consultation", "start": start})
-    };
+    let book = |start: &str| json!({"patient_id": patient, "practitioner_id": who, "location_id": place, "service": "consultation", "start": start});
     let day = weekday_at(0, 0)[..10].to_owned();
-    let range = format!("/api/v1/availability?practitioner_id={who}&service=consultation&from={day}T00:00:00&to={day}T23:59:00");
+    let range = format!(
+        "/api/v1/availability?practitioner_id={who}&service=consultation&from={day}T00:00:00&to={day}T23:59:00"
+    );
     let free = desk.get(&range).await.expect(200).json()["slots"].as_array().unwrap().len();
     assert_eq!(free, 16, "nine to five in half hours");
 
@@ -184,13 +200,18 @@ async fn booking_and_every_step(site: Site) {
     let start = weekday_at(10, 0);
     let made = keyed.post("/api/v1/appointments", &book(&start)).await.expect(201).json();
     assert_eq!((&made["status"], &made["local_start"]), (&json!("booked"), &json!(start)));
-    assert_eq!(keyed.post("/api/v1/appointments", &book(&start)).await.expect(201).json(), made, "sent twice, done once");
+    assert_eq!(
+        keyed.post("/api/v1/appointments", &book(&start)).await.expect(201).json(),
+        made,
+        "sent twice, done once"
+    );
     let taken = desk.post("/api/v1/appointments", &book(&weekday_at(10, 15))).await;
     assert_eq!(taken.expect(409).code(), "APPOINTMENT_CONFLICT");
     assert_eq!(desk.get(&range).await.expect(200).json()["slots"].as_array().unwrap().len(), 15);
 
     let id = made["id"].as_str().unwrap().to_owned();
-    let step = async |name: &str, body: Value| desk.post(&format!("/api/v1/appointments/{id}/{name}"), &body).await;
+    let step =
+        async |name: &str, body: Value| desk.post(&format!("/api/v1/appointments/{id}/{name}"), &body).await;
     assert_eq!(step("start", json!({})).await.expect(409).code(), "APPOINTMENT_INVALID_TRANSITION");
     assert_eq!(step("no-show", json!({})).await.expect(422).code(), "VALIDATION_FAILED");
     assert_eq!(step("dance", json!({})).await.expect(404).code(), "NOT_FOUND");
@@ -202,20 +223,27 @@ async fn booking_and_every_step(site: Site) {
     for (name, status) in [("check-in", "checked-in"), ("start", "in-progress"), ("complete", "fulfilled")] {
         assert_eq!(step(name, json!({})).await.expect(200).json()["status"], status);
     }
-    assert_eq!(step("cancel", json!({"reason": "over"})).await.expect(409).code(), "APPOINTMENT_INVALID_TRANSITION");
+    assert_eq!(
+        step("cancel", json!({"reason": "over"})).await.expect(409).code(),
+        "APPOINTMENT_INVALID_TRANSITION"
+    );
 
     // Rules of the clinic, of the practitioner, of the clocks.
-    let refused = async |start: &str| desk.post("/api/v1/appointments", &book(start)).await.expect(422).code();
+    let refused =
+        async |start: &str| desk.post("/api/v1/appointments", &book(start)).await.expect(422).code();
     assert_eq!(refused(&weekday_at(7, 0)).await, "APPOINTMENT_UNAVAILABLE");
     assert_eq!(refused("2027-03-14T02:30:00").await, "VALIDATION_LOCAL_TIME", "the clocks skip it");
     assert_eq!(refused("2020-01-06T10:00:00-05:00").await, "VALIDATION_FAILED", "it lies in the past");
-    let far = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 280)).to_zoned(jiff::tz::TimeZone::UTC);
+    let far = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * 280))
+        .to_zoned(jiff::tz::TimeZone::UTC);
     let far = far.date().nth_weekday(1, jiff::civil::Weekday::Tuesday).unwrap().at(10, 0, 0, 0).to_string();
     assert_eq!(refused(&far).await, "APPOINTMENT_REFUSED", "the eligibility plugin");
     let nobody = json!({"patient_id": HARBOUR, "practitioner_id": who, "location_id": place, "service": "consultation", "start": weekday_at(14, 0)});
     assert_eq!(desk.post("/api/v1/appointments", &nobody).await.expect(422).code(), "VALIDATION_FAILED");
 
-    let listed = desk.get(&format!("/api/v1/appointments?from={day}T00:00:00Z&to={day}T23:59:00Z&practitioner_id={who}")).await;
+    let listed = desk
+        .get(&format!("/api/v1/appointments?from={day}T00:00:00Z&to={day}T23:59:00Z&practitioner_id={who}"))
+        .await;
     assert_eq!(listed.expect(200).json()["items"].as_array().unwrap().len(), 2);
     running.stop().await;
 }
@@ -279,16 +307,29 @@ async fn bad_input_is_never_our_fault(site: Site) {
         for body in bodies {
             for media in ["application/json", "text/plain", "application/x-www-form-urlencoded"] {
                 let answer = desk.send(method, path, media, body).await;
-                assert!(answer.status < 500, "{method} {path} {media} {:?}: {answer:?}", String::from_utf8_lossy(body));
+                assert!(
+                    answer.status < 500,
+                    "{method} {path} {media} {:?}: {answer:?}",
+                    String::from_utf8_lossy(body)
+                );
             }
         }
         let answer = desk.send(method, path, "application/json", &vec![b' '; 200_000]).await;
         assert!((300..500).contains(&answer.status), "{method} {path}: {answer:?}");
     }
     let queries = [
-        "/api/v1/patients?limit=0", "/api/v1/patients?limit=x", "/api/v1/patients?after=forged", "/api/v1/patients/not-an-id",
-        "/api/v1/availability", "/api/v1/availability?practitioner_id=x&service=y&from=z&to=w", "/api/v1/appointments?from=1",
-        "/api/v1/appointments?after=%00%ff", "/api/v1/patients/%2e%2e%2f", "/api/v1/nothing", "/%", "/api/v1/locations?after=a",
+        "/api/v1/patients?limit=0",
+        "/api/v1/patients?limit=x",
+        "/api/v1/patients?after=forged",
+        "/api/v1/patients/not-an-id",
+        "/api/v1/availability",
+        "/api/v1/availability?practitioner_id=x&service=y&from=z&to=w",
+        "/api/v1/appointments?from=1",
+        "/api/v1/appointments?after=%00%ff",
+        "/api/v1/patients/%2e%2e%2f",
+        "/api/v1/nothing",
+        "/%",
+        "/api/v1/locations?after=a",
     ];
     for path in queries {
         let answer = desk.get(path).await;
@@ -341,7 +382,11 @@ async fn every_route_but_the_open_ones_wants_a_token(site: Site) {
             let called = path.replace("{id}", HARBOUR).replace("{step}", "cancel");
             let answer = nobody.send(&method.to_uppercase(), &called, "application/json", b"{}").await;
             let code = if answer.status == 401 { answer.code() } else { String::new() };
-            assert_eq!(code == "AUTH_REQUIRED", !open.contains(&path.as_str()), "{method} {path}: {answer:?}");
+            assert_eq!(
+                code == "AUTH_REQUIRED",
+                !open.contains(&path.as_str()),
+                "{method} {path}: {answer:?}"
+            );
             assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
             assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
         }
@@ -359,8 +404,14 @@ async fn nothing_secret_is_written_in_clear(site: Site) {
     const CANARY: &str = "Kanarienvogelsang";
     let log = Log::capture();
     let running = site.start().await;
-    let desk = Client::signed_in(running.address, "receptionist@harbour.example").await.with("idempotency-key", "canary");
-    let patient = desk.post("/api/v1/patients", &json!({"family": CANARY, "given": CANARY, "phone": CANARY})).await.expect(201).json();
+    let desk = Client::signed_in(running.address, "receptionist@harbour.example")
+        .await
+        .with("idempotency-key", "canary");
+    let patient = desk
+        .post("/api/v1/patients", &json!({"family": CANARY, "given": CANARY, "phone": CANARY}))
+        .await
+        .expect(201)
+        .json();
     desk.post("/api/v1/patients/search", &json!({"family": CANARY})).await.expect(200);
     let (who, place) = practitioner(&desk, "Moreau").await;
     let book = json!({
@@ -373,7 +424,10 @@ async fn nothing_secret_is_written_in_clear(site: Site) {
     let nurse = Client { extra: keyed.extra.clone(), ..nurse };
     nurse.post("/api/v1/appointments", &book).await.expect(201);
     // Errors about the canary do not repeat it.
-    for body in [json!({"family": CANARY}), json!({"family": CANARY, "given": CANARY, "gender": CANARY, "email": CANARY})] {
+    for body in [
+        json!({"family": CANARY}),
+        json!({"family": CANARY, "given": CANARY, "gender": CANARY, "email": CANARY}),
+    ] {
         let answer = nurse.with("x", "y").post("/api/v1/patients", &body).await;
         assert!(answer.status >= 400 && !answer.body.contains(CANARY), "{}", answer.body);
     }
@@ -419,7 +473,11 @@ impl Log {
                 Ok(())
             }
         }
-        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(|| Writer).try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(|| Writer)
+            .try_init();
         Self(&LOG)
     }
     fn text(&self) -> String {

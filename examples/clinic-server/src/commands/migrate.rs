@@ -8,7 +8,11 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 /// Brings the schema up to date, and makes the application's and the relay's logins: those of the URLs that are set, or new ones whose URLs
 /// are printed once.
-pub(super) async fn run(args: &ServerArgs, owner_url: Option<&str>, variables: &Variables) -> Result<bool, Failure> {
+pub(super) async fn run(
+    args: &ServerArgs,
+    owner_url: Option<&str>,
+    variables: &Variables,
+) -> Result<bool, Failure> {
     let owner = Config::owner_url(owner_url, variables)?;
     let wanted = |flag: &Option<String>, variable: &str| {
         flag.as_deref().or_else(|| variables.get(variable)).and_then(DatabaseUrl::parse)
@@ -39,7 +43,8 @@ impl LoginUrl {
         }
         let mut bytes = [0; 24];
         SystemRandom::new().fill(&mut bytes).map_err(|_| "the operating system gave no random bytes")?;
-        let url = owner.with_login(name, &URL_SAFE_NO_PAD.encode(bytes)).ok_or("the owner's URL takes no login")?;
+        let url =
+            owner.with_login(name, &URL_SAFE_NO_PAD.encode(bytes)).ok_or("the owner's URL takes no login")?;
         Ok(Self { url, is_new: true })
     }
 

@@ -18,10 +18,19 @@ type Failure = Box<dyn Error + Send + Sync>;
 pub async fn run(args: Args) -> Result<bool, Failure> {
     let variables = Variables::of_process();
     match args.command {
-        Some(Command::Migrate(migrate)) => migrate::run(&args.server, migrate.owner_url.as_deref(), &variables).await,
-        Some(Command::Audit(AuditCommand::Verify)) => audit_verify::run(&Config::resolve(&args.server, &variables)?),
+        Some(Command::Migrate(migrate)) => {
+            migrate::run(&args.server, migrate.owner_url.as_deref(), &variables).await
+        }
+        Some(Command::Audit(AuditCommand::Verify)) => {
+            audit_verify::run(&Config::resolve(&args.server, &variables)?)
+        }
         Some(Command::Import(import)) => {
-            crate::import::run(&Config::resolve(&args.server, &variables)?, import.clinic.as_deref(), &import.paths).await
+            crate::import::run(
+                &Config::resolve(&args.server, &variables)?,
+                import.clinic.as_deref(),
+                &import.paths,
+            )
+            .await
         }
         None | Some(Command::Serve) => serve::run(&Config::resolve(&args.server, &variables)?).await,
     }

@@ -1,17 +1,13 @@
 //! One bundle.
 
-use super::{
-    Report,
-    chart::PatientRows,
-    directory::DirectoryRows,
-    map::Mapper,
-};
+use super::{Report, chart::PatientRows, directory::DirectoryRows, map::Mapper};
 use crate::{
     App,
     fhir::{Bundle, Content, Kind, Link, Reason, Reference, Resource},
 };
 use healthcare_core::{
-    AccessError, Encounter, Id, List, Location, PageRequest, Patient, Practitioner, Read, Reader, Record, RequestContext, Zone,
+    AccessError, Encounter, Id, List, Location, PageRequest, Patient, Practitioner, Read, Reader, Record,
+    RequestContext, Zone,
 };
 use std::collections::{BTreeMap, HashSet};
 
@@ -29,7 +25,11 @@ pub(super) struct Importer<'i> {
 
 impl<'i> Importer<'i> {
     /// An importer into the context's clinic, whose clocks are in `zone`.
-    pub(super) async fn new(app: &'i App, context: &'i RequestContext, zone: Zone) -> Result<Self, AccessError> {
+    pub(super) async fn new(
+        app: &'i App,
+        context: &'i RequestContext,
+        zone: Zone,
+    ) -> Result<Self, AccessError> {
         let grant = app.gate.open(context, List::<Location>::all()).await?;
         let rows = app.stores.locations.list(&grant, &PageRequest::default()).await?;
         let locations = grant.release(rows).await?;
@@ -41,7 +41,14 @@ impl<'i> Importer<'i> {
             zone,
             home: home.ok_or(AccessError::NotFound)?,
         };
-        Ok(Self { app, context, map, report: Report::default(), seen: HashSet::new(), stored: HashSet::new() })
+        Ok(Self {
+            app,
+            context,
+            map,
+            report: Report::default(),
+            seen: HashSet::new(),
+            stored: HashSet::new(),
+        })
     }
 
     /// Imports a bundle: what stands for itself first, then each patient with what belongs to them, in one transaction each.
@@ -119,14 +126,20 @@ impl<'i> Importer<'i> {
             Resource::Patient(found) => rows.person = Some(self.map.patient(link, found)),
             Resource::Encounter(found) => {
                 let mut who = None;
-                for individual in found.participant.iter().filter_map(|participant| participant.individual.as_ref()) {
-                    who = who.or(self.linked::<Practitioner>(bundle, Some(individual), Kind::Practitioner).await?);
+                for individual in
+                    found.participant.iter().filter_map(|participant| participant.individual.as_ref())
+                {
+                    who = who.or(self
+                        .linked::<Practitioner>(bundle, Some(individual), Kind::Practitioner)
+                        .await?);
                 }
                 let Some(who) = who else {
                     self.report.leave_out(link.kind, Reason::NoParticipant);
                     return Ok(());
                 };
-                let place = self.linked::<Location>(bundle, found.service_provider.as_ref(), Kind::Organization).await?;
+                let place = self
+                    .linked::<Location>(bundle, found.service_provider.as_ref(), Kind::Organization)
+                    .await?;
                 rows.appointments.extend(self.map.appointment(link, found, patient, (who, place)));
                 rows.encounters.push(self.map.encounter(link, found, patient, (who, place)));
                 self.stored.insert(link.clone());
@@ -161,7 +174,11 @@ impl<'i> Importer<'i> {
         Ok(())
     }
 
-    async fn visit(&mut self, bundle: &Bundle, reference: Option<&Reference>) -> Result<Option<Id<Encounter>>, AccessError> {
+    async fn visit(
+        &mut self,
+        bundle: &Bundle,
+        reference: Option<&Reference>,
+    ) -> Result<Option<Id<Encounter>>, AccessError> {
         self.linked(bundle, reference, Kind::Encounter).await
     }
 
@@ -172,7 +189,9 @@ impl<'i> Importer<'i> {
         reference: Option<&Reference>,
         kind: Kind,
     ) -> Result<Option<Id<T>>, AccessError> {
-        let Some(link) = reference.and_then(|reference| bundle.link(reference, kind)) else { return Ok(None) };
+        let Some(link) = reference.and_then(|reference| bundle.link(reference, kind)) else {
+            return Ok(None);
+        };
         Ok(self.is_stored(&link).await?.then(|| self.map.id(&link)))
     }
 
@@ -195,7 +214,11 @@ impl<'i> Importer<'i> {
         Ok(found)
     }
 
-    async fn exists<T: Record>(&self, reader: &(impl Reader<T> + ?Sized), link: &Link) -> Result<bool, AccessError> {
+    async fn exists<T: Record>(
+        &self,
+        reader: &(impl Reader<T> + ?Sized),
+        link: &Link,
+    ) -> Result<bool, AccessError> {
         let grant = self.app.gate.open(self.context, Read::<T>::new(self.map.id(link))).await?;
         let row = reader.find(&grant).await?;
         match grant.release(row).await {

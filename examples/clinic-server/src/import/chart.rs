@@ -2,8 +2,8 @@
 
 use super::bundle::Importer;
 use healthcare_core::{
-    AccessError, AllergyIntolerance, Appointment, Change, Condition, Create, Encounter, Id, Immunization, MedicationRequest,
-    Observation, Patient, Procedure, Record,
+    AccessError, AllergyIntolerance, Appointment, Change, Condition, Create, Encounter, Id, Immunization,
+    MedicationRequest, Observation, Patient, Procedure, Record,
 };
 
 /// The rows of one patient in one bundle.

@@ -7,7 +7,11 @@ use healthcare_rbac::user::Membership;
 use std::{borrow::Cow, error::Error};
 
 /// Sets the profile, unless it is so already: setting it ends the doctor's tokens.
-pub(super) async fn become_busiest(app: &App, clinic: ClinicId, report: &Report) -> Result<(), Box<dyn Error + Send + Sync>> {
+pub(super) async fn become_busiest(
+    app: &App,
+    clinic: ClinicId,
+    report: &Report,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     let Some(demo) = demo_clinics().iter().find(|demo| demo.id == clinic) else { return Ok(()) };
     let busiest = report.encounters.iter().max_by_key(|(id, visits)| (**visits, **id));
     let Some((practitioner, _)) = busiest else { return Ok(()) };

@@ -29,7 +29,11 @@ pub(super) fn collect(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
 
 fn folder(path: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
-    Ok(entries.into_iter().map(|entry| entry.path()).filter(|path| path.is_file() && is_bundle(path)).collect())
+    Ok(entries
+        .into_iter()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file() && is_bundle(path))
+        .collect())
 }
 
 fn is_bundle(path: &Path) -> bool {

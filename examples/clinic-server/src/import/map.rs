@@ -5,10 +5,11 @@ use crate::{
     seed::office_hours,
 };
 use healthcare_core::{
-    AccessError, Address, AllergyIntolerance, Appointment, AppointmentStatus, ClinicId, Coded, Condition, Encounter, Gender, Id,
-    Immunization, Interval, Location, Measure, MedicationRequest, Observation, Patient, Period, Phi, Practitioner, Procedure,
-    Record, RecordNumber, ScopeKeys, Zone, allergy_intolerance, appointment, condition, encounter, immunization, location,
-    medication_request, observation, patient, practitioner, procedure,
+    AccessError, Address, AllergyIntolerance, Appointment, AppointmentStatus, ClinicId, Coded, Condition,
+    Encounter, Gender, Id, Immunization, Interval, Location, Measure, MedicationRequest, Observation,
+    Patient, Period, Phi, Practitioner, Procedure, Record, RecordNumber, ScopeKeys, Zone,
+    allergy_intolerance, appointment, condition, encounter, immunization, location, medication_request,
+    observation, patient, practitioner, procedure,
 };
 use jiff::{Timestamp, ToSpan};
 use std::sync::Arc;
@@ -53,7 +54,11 @@ impl Mapper {
         Location::new(self.id(link), self.clinic, plain, location::Protected {})
     }
 
-    pub(super) fn practitioner(&self, link: &Link, found: &fhir::Practitioner) -> Result<Practitioner, AccessError> {
+    pub(super) fn practitioner(
+        &self,
+        link: &Link,
+        found: &fhir::Practitioner,
+    ) -> Result<Practitioner, AccessError> {
         let name = HumanName::preferred(&found.name);
         let (family, given) = names(name);
         let plain = practitioner::Plain {
@@ -70,7 +75,8 @@ impl Mapper {
     pub(super) fn patient(&self, link: &Link, found: &fhir::Patient) -> Patient {
         let (family, given) = names(HumanName::preferred(&found.name));
         let telecom = |system: &str| {
-            let contact = found.telecom.iter().find(|c| c.system.as_ref().is_some_and(|s| s.as_str() == system))?;
+            let contact =
+                found.telecom.iter().find(|c| c.system.as_ref().is_some_and(|s| s.as_str() == system))?;
             contact.value.as_ref().map(|value| value.as_str().trim().to_owned())
         };
         let zone = self.zone.as_jiff();
@@ -89,7 +95,13 @@ impl Mapper {
         Patient::new(self.id(link), self.clinic, plain, protected)
     }
 
-    pub(super) fn encounter(&self, link: &Link, found: &fhir::Encounter, patient: Id<Patient>, (who, place): Who) -> Encounter {
+    pub(super) fn encounter(
+        &self,
+        link: &Link,
+        found: &fhir::Encounter,
+        patient: Id<Patient>,
+        (who, place): Who,
+    ) -> Encounter {
         let plain = encounter::Plain { practitioner_id: Some(who), location_id: place };
         let protected = encounter::Protected {
             status: Phi::new(found.status.as_str().to_owned()),
@@ -117,7 +129,8 @@ impl Mapper {
         let Period { start, end } = self.span(found.period.as_ref());
         let start = start?;
         let quarter = start.checked_add(15.minutes()).ok()?;
-        let interval = Interval::new(start, end.unwrap_or(quarter)).or_else(|_| Interval::new(start, quarter)).ok()?;
+        let interval =
+            Interval::new(start, end.unwrap_or(quarter)).or_else(|_| Interval::new(start, quarter)).ok()?;
         let plain = appointment::Plain {
             practitioner_id: who,
             location_id: place.unwrap_or(self.home),
@@ -146,7 +159,9 @@ impl Mapper {
             code: Phi::new(found.code.as_ref().map(coded).unwrap_or_default()),
             clinical_status: Phi::new(code_of(found.clinical_status.as_ref())),
             verification_status: Phi::new(code_of(found.verification_status.as_ref())),
-            onset: Phi::new(self.period(found.onset_date_time.or(found.recorded_date), found.abatement_date_time)),
+            onset: Phi::new(
+                self.period(found.onset_date_time.or(found.recorded_date), found.abatement_date_time),
+            ),
         };
         Condition::new(self.id(link), self.clinic, patient, condition::Plain { encounter_id }, protected)
     }
@@ -158,8 +173,11 @@ impl Mapper {
         patient: Id<Patient>,
         encounter_id: Option<Id<Encounter>>,
     ) -> Observation {
-        let parts: Vec<_> =
-            found.component.iter().filter_map(|part| Some((coded(&part.code), measure(part.value()?)?))).collect();
+        let parts: Vec<_> = found
+            .component
+            .iter()
+            .filter_map(|part| Some((coded(&part.code), measure(part.value()?)?)))
+            .collect();
         let whole = found.value().and_then(measure);
         let value = whole.or_else(|| (!parts.is_empty()).then_some(Measure::Components(parts)));
         let protected = observation::Protected {
@@ -235,13 +253,21 @@ impl Mapper {
             vaccine: Phi::new(coded(&found.vaccine_code)),
             occurred_on: Phi::new(self.instant(found.occurrence_date_time)),
         };
-        Immunization::new(self.id(link), self.clinic, patient, immunization::Plain { encounter_id }, protected)
+        Immunization::new(
+            self.id(link),
+            self.clinic,
+            patient,
+            immunization::Plain { encounter_id },
+            protected,
+        )
     }
 }
 
 fn names(name: Option<&HumanName>) -> (String, String) {
     let whole = |name: &HumanName| name.text.as_ref().map(|text| text.as_str().to_owned());
-    let family = name.and_then(|name| name.family.as_ref().map(|family| family.as_str().to_owned()).or_else(|| whole(name)));
+    let family = name.and_then(|name| {
+        name.family.as_ref().map(|family| family.as_str().to_owned()).or_else(|| whole(name))
+    });
     (family.unwrap_or_default(), name.map(HumanName::given_names).unwrap_or_default())
 }
 
@@ -264,7 +290,8 @@ fn one_line(found: &fhir::Address) -> String {
 
 /// The number of type `MR` (medical record), or the first there is.
 fn record_number(identifiers: &[fhir::Identifier]) -> Option<RecordNumber> {
-    let is_record = |identifier: &&fhir::Identifier| identifier.kind.as_ref().is_some_and(|kind| kind.has("MR"));
+    let is_record =
+        |identifier: &&fhir::Identifier| identifier.kind.as_ref().is_some_and(|kind| kind.has("MR"));
     let value = |identifier: &fhir::Identifier| identifier.value.as_ref()?.as_str().parse().ok();
     identifiers.iter().filter(is_record).find_map(value)
 }
@@ -286,7 +313,11 @@ fn code_of(concept: Option<&CodeableConcept>) -> Option<String> {
 fn measure(value: ObservationValue<'_>) -> Option<Measure> {
     match value {
         ObservationValue::Quantity(quantity) => {
-            let unit = quantity.unit.as_ref().map(|unit| unit.as_str()).or(quantity.code.as_ref().map(|code| code.as_str()));
+            let unit = quantity
+                .unit
+                .as_ref()
+                .map(|unit| unit.as_str())
+                .or(quantity.code.as_ref().map(|code| code.as_str()));
             Some(Measure::Quantity {
                 value: quantity.value.as_ref()?.as_str().to_owned(),
                 comparator: quantity.comparator.as_ref().map(|comparator| comparator.as_str().to_owned()),

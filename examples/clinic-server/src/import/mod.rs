@@ -66,7 +66,12 @@ fn clinic_of(config: &Config, asked: Option<&str>) -> Result<ClinicId, Failure> 
 ///
 /// # Errors
 /// When the clinic does not exist, or storage fails. What is wrong with a file is in the [`Report`].
-pub async fn import(app: &App, clinic: ClinicId, files: &[PathBuf], limits: &Limits) -> Result<Report, AccessError> {
+pub async fn import(
+    app: &App,
+    clinic: ClinicId,
+    files: &[PathBuf],
+    limits: &Limits,
+) -> Result<Report, AccessError> {
     let role: Role = "IMPORT".parse().map_err(AccessError::storage)?;
     let context = app.system.job("import", role, clinic);
     let record = api::read_clinic(app, &context).await?;

@@ -99,7 +99,7 @@ impl fmt::Display for Report {
         let Imported { new, known } = self.appointments;
         writeln!(f, "  {:<20}{new:>9}{known:>15}", "(past appointments)")?;
         if !self.left_out.is_empty() {
-            writeln!(f, "\n{:<22}{:>9}  {}", "left out", "", "why")?;
+            writeln!(f, "\n{:<31}  {}", "left out", "why")?;
         }
         for ((name, reason), count) in &self.left_out {
             writeln!(f, "  {name:<20}{count:>9}  {reason}")?;
@@ -109,7 +109,8 @@ impl fmt::Display for Report {
         }
         let on_terminal = std::io::stdout().is_terminal();
         for (position, file, error) in &self.failed {
-            let name = file.file_name().filter(|_| on_terminal).map(|name| format!(" ({})", name.to_string_lossy()));
+            let name =
+                file.file_name().filter(|_| on_terminal).map(|name| format!(" ({})", name.to_string_lossy()));
             writeln!(f, "  file {position}{}: {error}", name.unwrap_or_default())?;
         }
         Ok(())

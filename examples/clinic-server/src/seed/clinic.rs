@@ -3,9 +3,9 @@
 use super::data::{DemoClinic, Person, SERVICES};
 use crate::App;
 use healthcare_core::{
-    AccessError, Appointment, AppointmentStatus, Claims, Clinic, Create, Gender, Id, Interval, Location, Patient, Phi,
-    Practitioner, Record, RecordNumber, RequestContext, ScopeKeys, Service, WeeklyHours, Writer, Zone, appointment, clinic,
-    location, patient, practitioner, service,
+    AccessError, Appointment, AppointmentStatus, Claims, Clinic, Create, Gender, Id, Interval, Location,
+    Patient, Phi, Practitioner, Record, RecordNumber, RequestContext, ScopeKeys, Service, WeeklyHours,
+    Writer, Zone, appointment, clinic, location, patient, practitioner, service,
 };
 use jiff::{ToSpan, civil::Time};
 use std::sync::Arc;
@@ -17,7 +17,11 @@ pub(super) struct Profiles {
 }
 
 /// Writes places, services, people and appointments.
-pub(super) async fn fill(app: &App, context: &RequestContext, demo: &DemoClinic) -> Result<Profiles, AccessError> {
+pub(super) async fn fill(
+    app: &App,
+    context: &RequestContext,
+    demo: &DemoClinic,
+) -> Result<Profiles, AccessError> {
     let keys = app.keys.scope(context.scope()).await?;
     let seeder = Seeder { app, context, demo, keys, zone: zone(demo)? };
     let place = seeder.location().await?;
@@ -64,7 +68,9 @@ async fn store<T: Record>(
     writer: &(impl Writer<T> + ?Sized),
     record: T,
 ) -> Result<(), AccessError> {
-    let access = record.subject().map_or_else(|| Create::new(record.id()), |subject| Create::about(record.id(), subject));
+    let access = record
+        .subject()
+        .map_or_else(|| Create::new(record.id()), |subject| Create::about(record.id(), subject));
     let grant = app.gate.open(context, access).await?;
     writer.commit(grant.fill_absent(record).await?).await.map(drop)
 }
@@ -98,14 +104,23 @@ impl Seeder<'_> {
 
     async fn services(&self) -> Result<(), AccessError> {
         for (code, name, duration_minutes) in SERVICES {
-            let plain = service::Plain { code: code.to_owned(), name: name.to_owned(), duration_minutes, active: true };
+            let plain = service::Plain {
+                code: code.to_owned(),
+                name: name.to_owned(),
+                duration_minutes,
+                active: true,
+            };
             let record = Service::new(self.id(code), self.demo.id, plain, service::Protected {});
             store(self.app, self.context, &*self.app.stores.services, record).await?;
         }
         Ok(())
     }
 
-    async fn practitioner(&self, person: &Person, place: Id<Location>) -> Result<Id<Practitioner>, AccessError> {
+    async fn practitioner(
+        &self,
+        person: &Person,
+        place: Id<Location>,
+    ) -> Result<Id<Practitioner>, AccessError> {
         let id = self.id(person.family);
         let plain = practitioner::Plain {
             family: person.family.to_owned(),
@@ -122,8 +137,9 @@ impl Seeder<'_> {
 
     async fn patient(&self, person: &Person, number: usize) -> Result<Id<Patient>, AccessError> {
         let id = self.id(person.family);
-        let number: RecordNumber =
-            format!("{}-{number:04}", self.demo.slug.to_ascii_uppercase()).parse().map_err(AccessError::storage)?;
+        let number: RecordNumber = format!("{}-{number:04}", self.demo.slug.to_ascii_uppercase())
+            .parse()
+            .map_err(AccessError::storage)?;
         let protected = patient::Protected {
             family: Phi::new(person.family.to_owned()),
             given: Phi::new(person.given.to_owned()),
@@ -148,9 +164,16 @@ impl Seeder<'_> {
     ) -> Result<(), AccessError> {
         let today = self.app.clock.now().to_zoned(self.zone.as_jiff().clone()).date();
         let monday = jiff::civil::Weekday::Monday;
-        let day = today.nth_weekday(1, monday).and_then(|day| day.checked_add(1.week())).map_err(AccessError::storage)?;
+        let day = today
+            .nth_weekday(1, monday)
+            .and_then(|day| day.checked_add(1.week()))
+            .map_err(AccessError::storage)?;
         let hour = 10 + i8::try_from(nth).unwrap_or(0);
-        let starts = day.at(hour, 0, 0, 0).to_zoned(self.zone.as_jiff().clone()).map_err(AccessError::storage)?.timestamp();
+        let starts = day
+            .at(hour, 0, 0, 0)
+            .to_zoned(self.zone.as_jiff().clone())
+            .map_err(AccessError::storage)?
+            .timestamp();
         let interval = Interval::new(starts, starts + 30.minutes()).map_err(AccessError::storage)?;
         let plain = appointment::Plain {
             practitioner_id,
@@ -166,7 +189,8 @@ impl Seeder<'_> {
             note: Phi::new(None),
             cancel_reason: Phi::new(None),
         };
-        let record = Appointment::new(self.id(&format!("appointment {nth}")), self.demo.id, patient, plain, protected);
+        let record =
+            Appointment::new(self.id(&format!("appointment {nth}")), self.demo.id, patient, plain, protected);
         let claims = Claims { release: false, place: record.claims(interval) };
         let grant = self.app.gate.open(self.context, Create::about(record.id(), patient.as_uuid())).await?;
         let change = grant.fill(record).await?.claiming(claims).event("appointment.booked");
@@ -180,5 +204,6 @@ impl Seeder<'_> {
 
 /// Monday to Friday, nine to five.
 pub(crate) fn office_hours() -> Result<WeeklyHours, AccessError> {
-    WeeklyHours::weekdays(Time::constant(9, 0, 0, 0), Time::constant(17, 0, 0, 0)).map_err(AccessError::storage)
+    WeeklyHours::weekdays(Time::constant(9, 0, 0, 0), Time::constant(17, 0, 0, 0))
+        .map_err(AccessError::storage)
 }

@@ -32,7 +32,12 @@ pub(super) struct Person {
     pub(super) gender: &'static str,
 }
 
-const fn person(family: &'static str, given: &'static str, detail: &'static str, gender: &'static str) -> Person {
+const fn person(
+    family: &'static str,
+    given: &'static str,
+    detail: &'static str,
+    gender: &'static str,
+) -> Person {
     Person { family, given, detail, gender }
 }
 

@@ -35,7 +35,8 @@ pub(super) async fn add(app: &App, demo: &DemoClinic, profiles: &Profiles) -> Re
             Ok(()) | Err(StoreError::Exists) => {}
             Err(error) => return Err(failed(error.into())),
         }
-        let membership = Membership { clinic: demo.id, roles: Arc::from([role]), profile: profile(name, profiles) };
+        let membership =
+            Membership { clinic: demo.id, roles: Arc::from([role]), profile: profile(name, profiles) };
         app.users.set_membership(user.id, &membership).await.map_err(|error| failed(error.into()))?;
     }
     Ok(())

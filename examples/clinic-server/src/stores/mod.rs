@@ -6,8 +6,9 @@ pub use told::Told;
 
 use async_trait::async_trait;
 use healthcare_core::{
-    AccessError, AllergyIntolerance, Appointment, AppointmentStore, ChartReader, Clinic, Condition, Encounter, Immunization, MedicationRequest, Observation, Procedure, Location, MemoryStore, Patient,
-    Practitioner, Reader, Record, Remember, RequestContext, Searcher, Service, Writer,
+    AccessError, AllergyIntolerance, Appointment, AppointmentStore, ChartReader, Clinic, Condition,
+    Encounter, Immunization, Location, MedicationRequest, MemoryStore, Observation, Patient, Practitioner,
+    Procedure, Reader, Record, Remember, RequestContext, Searcher, Service, Writer,
 };
 use healthcare_db::SqlStore;
 use std::{fmt, sync::Arc};
@@ -124,17 +125,28 @@ impl Stores {
 
 #[async_trait]
 impl ReplyStore for MemoryStore {
-    async fn remembered(&self, context: &RequestContext, key: [u8; 32]) -> Result<Option<Remember>, AccessError> {
+    async fn remembered(
+        &self,
+        context: &RequestContext,
+        key: [u8; 32],
+    ) -> Result<Option<Remember>, AccessError> {
         Ok(Self::remembered(self, context.clinic(), context.actor().user(), key))
     }
 }
 
 #[async_trait]
 impl ReplyStore for SqlStore {
-    async fn remembered(&self, context: &RequestContext, key: [u8; 32]) -> Result<Option<Remember>, AccessError> {
+    async fn remembered(
+        &self,
+        context: &RequestContext,
+        key: [u8; 32],
+    ) -> Result<Option<Remember>, AccessError> {
         let kept = Self::remembered(self, context, context.actor().user(), key).await?;
         kept.map(|kept| {
-            let request = kept.request.try_into().map_err(|_| AccessError::storage("a request's hash of another length"))?;
+            let request = kept
+                .request
+                .try_into()
+                .map_err(|_| AccessError::storage("a request's hash of another length"))?;
             Ok(Remember { key, request, reply: kept.reply })
         })
         .transpose()

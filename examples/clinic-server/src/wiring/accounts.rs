@@ -25,24 +25,32 @@ pub(super) struct Accounts {
 }
 
 /// Every secret comes from the vault, each for its own purpose, so that a restart and a second process know the same ones.
-pub(super) fn wire(vault: &Vault, database: &Database, edge: &Edge, clock: &Arc<dyn Clock>) -> Result<Accounts, StartError> {
+pub(super) fn wire(
+    vault: &Vault,
+    database: &Database,
+    edge: &Edge,
+    clock: &Arc<dyn Clock>,
+) -> Result<Accounts, StartError> {
     let wrong = |error: Box<dyn std::error::Error + Send + Sync>| StartError::Wiring(error);
     let secret = |purpose| vault.secret(purpose).map_err(StartError::Keys);
     let accounts = Arc::new(SqlAccounts::new(database.clone(), Arc::clone(clock)));
     let users: Arc<dyn UserStore> = Arc::clone(&accounts) as _;
     let sessions: Arc<dyn SessionStore> = accounts;
     let guard = SessionGuard::new(Arc::clone(&sessions), Arc::clone(clock), SESSION_BELIEF);
-    let key = TokenKey::hs256("house", secret("access-token")?.as_slice()).map_err(|error| wrong(error.into()))?;
+    let key =
+        TokenKey::hs256("house", secret("access-token")?.as_slice()).map_err(|error| wrong(error.into()))?;
     let ring = KeyRing::new([key]).map_err(|error| wrong(error.into()))?;
-    let tokens = TokenService::new(TokenConfig::new("clinic-server", "clinic-server"), ring, Arc::clone(clock))
-        .map_err(|error| wrong(error.into()))?;
+    let tokens =
+        TokenService::new(TokenConfig::new("clinic-server", "clinic-server"), ring, Arc::clone(clock))
+            .map_err(|error| wrong(error.into()))?;
     let login = LoginService::new(LoginParts {
         users: Arc::clone(&users),
         sessions,
         guard: guard.clone(),
         hasher: PasswordHasher::new(HasherConfig::default()).map_err(|error| wrong(error.into()))?,
         tokens: tokens.clone(),
-        refresh_keys: RefreshKeys::new([secret("refresh-token")?.as_slice()]).map_err(|error| wrong(error.into()))?,
+        refresh_keys: RefreshKeys::new([secret("refresh-token")?.as_slice()])
+            .map_err(|error| wrong(error.into()))?,
         email_key: email_key(vault)?,
         throttle: Throttle::new(ThrottleConfig::default(), Arc::clone(clock)),
         audit: Arc::new(edge.clone()),

@@ -18,7 +18,12 @@ impl LateRelations {
 
 #[async_trait]
 impl RelationSource for LateRelations {
-    async fn related(&self, context: &RequestContext, party: &Profile, subject: Uuid) -> Result<bool, RelationError> {
+    async fn related(
+        &self,
+        context: &RequestContext,
+        party: &Profile,
+        subject: Uuid,
+    ) -> Result<bool, RelationError> {
         match self.0.get() {
             Some(source) => source.related(context, party, subject).await,
             None => Err(RelationError("relations are not wired yet".into())),

@@ -1,5 +1,13 @@
 //! A real server on a free port, and a client that sends whatever bytes a test wants.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 use clinic_server::{
     commands::{Running, start},
@@ -36,7 +44,10 @@ impl Site {
         let owner = format!("{server}/{name}");
         let password = "clinic-server-tests";
         let login = |login: &str| healthcare_db::Login::new(login, password).unwrap();
-        let logins = healthcare_db::Logins { application: login("clinic_test_app"), relay: login("clinic_test_relay") };
+        let logins = healthcare_db::Logins {
+            application: login("clinic_test_app"),
+            relay: login("clinic_test_relay"),
+        };
         healthcare_db::migrate(&owner, &logins).await.unwrap();
         let as_login = |login: &str| DatabaseUrl::parse(&owner).unwrap().with_login(login, password).unwrap();
         let (application, relay) = (as_login("clinic_test_app"), as_login("clinic_test_relay"));
