@@ -72,6 +72,12 @@ impl Client {
         Self::with_token(address, tokens["access_token"].as_str().unwrap())
     }
 
+    /// Speaks to the same server as another client.
+    pub(crate) fn move_to(&mut self, other: &Self) {
+        self.address = other.address;
+        self.connection = None;
+    }
+
     pub(crate) fn token(&self) -> String {
         self.token.clone().unwrap()
     }
@@ -104,7 +110,13 @@ impl Client {
         self.head()
     }
 
-    pub(crate) fn raw(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<()> {
+    pub(crate) fn raw(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> io::Result<()> {
         let mut text = self.start(method, path, headers);
         if !body.is_empty() {
             write!(text, "content-type: application/json\r\ncontent-length: {}\r\n", body.len()).unwrap();
@@ -118,7 +130,11 @@ impl Client {
     /// is inside.
     pub(crate) fn begin(&mut self, path: &str, length: usize) -> io::Result<()> {
         let mut text = self.start("POST", path, &[]);
-        write!(text, "content-type: application/json\r\ncontent-length: {length}\r\nexpect: 100-continue\r\n\r\n").unwrap();
+        write!(
+            text,
+            "content-type: application/json\r\ncontent-length: {length}\r\nexpect: 100-continue\r\n\r\n"
+        )
+        .unwrap();
         self.write(text.as_bytes())?;
         let go_on = self.head()?;
         assert_eq!(go_on.status, 100);

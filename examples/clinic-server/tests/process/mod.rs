@@ -23,9 +23,6 @@ use std::{
 /// How long anything may take before a test gives up. Nothing is slow on purpose; machines are.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
-/// The first clinic of the demonstration.
-pub(crate) const HARBOUR: &str = "0196d000-0000-7000-8000-0000000000a1";
-
 /// Whether the tests are to be as large as the promise.
 pub(crate) fn deep() -> bool {
     std::env::var_os("HEALTHCARE_TEST_DEEP").is_some_and(|value| value == "1")

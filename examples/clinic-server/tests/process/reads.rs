@@ -49,7 +49,8 @@ fn read_on(address: SocketAddr, token: &str, patients: &[String], notes: &Notes)
         let Ok(body) = client.body(&head) else { return };
         if head.status == 200 && list {
             let page: Value = serde_json::from_slice(&body).unwrap();
-            let ids = page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned());
+            let ids =
+                page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned());
             notes.add(head.correlation(), ids.collect());
         }
         assert_eq!(head.status, 200, "{}", String::from_utf8_lossy(&body));
@@ -74,7 +75,8 @@ fn assert_recorded(notes: &Notes, entries: &[Entry]) {
     entries.iter().for_each(|entry| of.entry(entry.id.correlation.to_string()).or_default().push(entry));
     let notes = notes.all.lock().unwrap();
     for note in notes.iter() {
-        let found = of.get(&note.correlation).unwrap_or_else(|| panic!("{} is not in the log", note.correlation));
+        let found =
+            of.get(&note.correlation).unwrap_or_else(|| panic!("{} is not in the log", note.correlation));
         let events = || found.iter().filter_map(|entry| entry.event.as_ref());
         for subject in &note.subjects {
             let recorded = events().any(|event| match &event.outcome {
@@ -84,8 +86,8 @@ fn assert_recorded(notes: &Notes, entries: &[Entry]) {
             });
             assert!(recorded, "{} disclosed {subject} without a record", note.correlation);
         }
-        let taken_back =
-            events().any(|event| matches!(event.outcome, Outcome::NotFound | Outcome::Withheld | Outcome::Abandoned));
+        let taken_back = events()
+            .any(|event| matches!(event.outcome, Outcome::NotFound | Outcome::Withheld | Outcome::Abandoned));
         assert!(!taken_back, "{} was disclosed, and the log says that it was not", note.correlation);
     }
     println!("{} answers, {} entries", notes.len(), entries.len());
@@ -102,7 +104,9 @@ fn killed_again_and_again(site: &Site) {
         let server = site.start();
         // Tokens outlive a process; they do not outlive ten minutes.
         let token = match &signed_in {
-            Some((at, token)) if Instant::now().duration_since(*at) < Duration::from_secs(300) => String::clone(token),
+            Some((at, token)) if Instant::now().duration_since(*at) < Duration::from_secs(300) => {
+                String::clone(token)
+            }
             _ => sign_in(server.address, "nurse")["access_token"].as_str().unwrap().to_owned(),
         };
         if signed_in.as_ref().is_none_or(|(_, known)| *known != token) {
@@ -134,8 +138,10 @@ fn a_changed_entry_is_named_by_the_command() {
     Client::signed_in(server.address, "nurse").ids("/api/v1/patients");
     server.stop();
     log::assert_sound(&site);
-    let segment = std::fs::read_dir(site.data().join("audit/serve")).unwrap().map(|file| file.unwrap().path());
-    let segment = segment.into_iter().find(|path| path.extension().is_some_and(|end| end == "audit")).unwrap();
+    let segment =
+        std::fs::read_dir(site.data().join("audit/serve")).unwrap().map(|file| file.unwrap().path());
+    let segment =
+        segment.into_iter().find(|path| path.extension().is_some_and(|end| end == "audit")).unwrap();
     let mut bytes = std::fs::read(&segment).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

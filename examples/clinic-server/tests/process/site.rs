@@ -24,6 +24,10 @@ impl Site {
         Self { dir: TempDir::new().unwrap(), postgres: Some(Postgres::create()) }
     }
 
+    pub(crate) const fn is_postgres(&self) -> bool {
+        self.postgres.is_some()
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
@@ -85,7 +89,7 @@ impl Site {
 
     /// The first column of every row, as text.
     pub(crate) fn column(&self, sql: &str) -> Vec<String> {
-        let sql = AssertSqlSafe(format!("SELECT CAST(c AS text) FROM ({sql}) AS q(c)"));
+        let sql = AssertSqlSafe(format!("WITH q(c) AS ({sql}) SELECT CAST(c AS text) FROM q"));
         block_on(async {
             match &self.postgres {
                 Some(postgres) => {
@@ -95,8 +99,6 @@ impl Site {
                     rows.iter().map(|row| row.get::<Option<String>, _>(0).unwrap_or_default()).collect()
                 }
                 None => {
-                    // SQLite takes no names for the columns of a subquery.
-                    let sql = AssertSqlSafe(sql.0.replace(" AS q(c)", ""));
                     let mut connection = self.sqlite_connection().await;
                     let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
                     rows.iter().map(|row| row.get::<Option<String>, _>(0).unwrap_or_default()).collect()
@@ -161,21 +163,26 @@ struct Postgres {
 
 impl Postgres {
     fn create() -> Self {
-        let server = std::env::var("HEALTHCARE_TEST_POSTGRES_URL").expect("set HEALTHCARE_TEST_POSTGRES_URL, or run cargo xtask test");
+        let server = std::env::var("HEALTHCARE_TEST_POSTGRES_URL")
+            .expect("set HEALTHCARE_TEST_POSTGRES_URL, or run cargo xtask test");
         let name = format!("process_{}", uuid::Uuid::now_v7().simple());
         block_on(async {
             let mut connection = PgConnection::connect(&server).await.unwrap();
-            sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
+            sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+                .execute(&mut connection)
+                .await
+                .unwrap();
         });
         let mut url = url::Url::parse(&server).unwrap();
         url.set_path(&name);
         let login = |role: &str| {
             let mut url = url.clone();
             url.set_username(&format!("{name}_{role}")).unwrap();
-            url.set_password(Some("of-the-test")).unwrap();
+            url.set_password(Some("a-password-of-the-test")).unwrap();
             url.to_string()
         };
-        let made = Self { owner: url.to_string(), application: login("app"), relay: login("relay"), server, name };
+        let made =
+            Self { owner: url.to_string(), application: login("app"), relay: login("relay"), server, name };
         let mut migrate = program();
         migrate.args(["migrate", "--owner-url", &made.owner]);
         migrate.args(["--database-url", &made.application, "--relay-url", &made.relay]);
