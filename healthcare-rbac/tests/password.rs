@@ -10,7 +10,7 @@ use healthcare_rbac::{
     throttle::{Throttle, ThrottleConfig},
 };
 use proptest::prelude::*;
-use std::{net::IpAddr, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 fn config() -> HasherConfig {
     HasherConfig { params: HashParams { memory_kib: 64, passes: 1, lanes: 1 }, parallel: 1, queue: 1 }
@@ -108,53 +108,6 @@ fn a_new_password_is_long_and_not_what_everybody_takes() {
         Password::new(&"\u{fdfa}".repeat(341)).is_ok(),
         "what grows under NFKC is bounded by what was sent"
     );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_queue_is_told_and_a_caller_who_left_holds_its_place_until_the_work_is_done() {
-    // Slow enough to be still running when looked at: 64 MiB, 4 passes.
-    let params = HashParams { memory_kib: 64 * 1024, passes: 4, lanes: 1 };
-    let hasher = PasswordHasher::new(HasherConfig { params, parallel: 1, queue: 1 }).unwrap();
-    let word = password("a long walk by the river");
-    {
-        let mut running = pin!(hasher.hash(&word));
-        assert!(futures_poll(running.as_mut()).await.is_none(), "it began");
-    } // and its caller left
-    let mut waiting = Box::pin(hasher.hash(&word));
-    assert!(
-        futures_poll(waiting.as_mut()).await.is_none(),
-        "it waits: the work of the one who left still runs"
-    );
-    assert!(matches!(hasher.hash(&word).await, Err(PasswordError::Busy)), "no third");
-    drop(waiting); // a waiting one frees its place at once
-    let mut waiting = Box::pin(hasher.hash(&word));
-    assert!(futures_poll(waiting.as_mut()).await.is_none());
-    assert!(waiting.await.is_ok(), "and gets its turn");
-    assert!(hasher.hash(&word).await.is_ok(), "no permit was lost");
-}
-
-async fn futures_poll<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
-    std::future::poll_fn(|cx| {
-        Poll::Ready(match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Some(output),
-            Poll::Pending => None,
-        })
-    })
-    .await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unknown_user_costs_a_hash_like_anybody_else() {
-    let params = HashParams { memory_kib: 64 * 1024, passes: 4, lanes: 1 };
-    let hasher = PasswordHasher::new(HasherConfig { params, parallel: 1, queue: 0 }).unwrap();
-    let word = password("a long walk by the river");
-    let mut unknown = Box::pin(hasher.verify(&word, None));
-    assert!(futures_poll(unknown.as_mut()).await.is_none(), "it is not answered at once");
-    assert!(
-        matches!(hasher.hash(&word).await, Err(PasswordError::Busy)),
-        "its hash runs: the only place is taken"
-    );
-    assert_eq!(unknown.await.unwrap(), Verdict::Wrong);
 }
 
 #[test]

@@ -342,7 +342,11 @@ async fn an_error_in_a_lookup_never_allows() {
         role("BB", "allow = [{ on = [\"patient\"], do = [\"read\"], hide = [\"phone\"] }]"),
         role("CC", "deny = [{ on = [\"patient\"], do = [\"read\"], when = \"treated\", why = \"x\" }]"),
     ];
-    let text = format!("{HEAD}{}", rules.concat());
+    let user = [
+        role("DD", "allow = [{ on = [\"user\"], do = [\"read\"], when = \"treated\" }]"),
+        role("EE", "allow = [{ on = [\"user\"], do = [\"read\"], when = \"mine\" }]"),
+    ];
+    let text = format!("{HEAD}{}{}", rules.concat(), user.concat());
     let broken =
         PolicyAuthorizer::new(Policy::load(&text, Schema::clinic()).unwrap(), Arc::new(BrokenRelations));
     let house = house();
@@ -355,6 +359,13 @@ async fn an_error_in_a_lookup_never_allows() {
         broken.decide(&context(&["AA"]), &one).await.is_err(),
         "the only rule that could allow is not known to hold"
     );
+    let me = UserId::random();
+    let own = ask(Action::Read, "user", Some(me.as_uuid()), Some(patient));
+    for roles in [&["DD", "EE"], &["EE", "DD"]] {
+        let context = house.person(me, roles, practitioner(), None);
+        let decided = broken.decide(&context, &own).await;
+        assert!(matches!(decided, Ok(Decision::Allow(_))), "the other rule stands, whatever the order");
+    }
     let shown = broken.decide(&context(&["AA", "BB"]), &one).await.unwrap();
     let Decision::Allow(terms) = shown else { panic!("the rule without a condition stands") };
     assert_eq!(terms.parts[0].hidden().collect::<Vec<_>>(), ["phone"], "and shows no more than itself");
@@ -384,6 +395,19 @@ async fn a_chart_holds_what_may_be_read_of_this_patient_and_says_what_is_hidden(
     );
     assert!(terms.hidden("encounter").is_none(), "a kind that is not given is absent, not empty");
     assert_eq!(terms.parts[0].hidden().collect::<Vec<_>>(), ["email", "address"]);
+}
+
+#[tokio::test]
+async fn a_jobs_change_may_carry_every_kind_it_may_create_and_a_persons_only_its_own() {
+    let house = house();
+    let create = ask(Action::Create, "patient", Some(Uuid::now_v7()), None);
+    let kinds = |terms: &Terms| terms.parts.iter().map(|part| part.kind().to_owned()).collect::<Vec<_>>();
+    let job = allowed(&house, &house.job("SEED"), &create).await.unwrap();
+    let mut given = kinds(&job);
+    given.sort();
+    assert_eq!(given, ["appointment", "clinic", "location", "patient", "practitioner", "service", "user"]);
+    let person = house.person(UserId::random(), &["NURSE"], None, None);
+    assert_eq!(kinds(&allowed(&house, &person, &create).await.unwrap()), ["patient"]);
 }
 
 #[tokio::test]

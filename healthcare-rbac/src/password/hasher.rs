@@ -137,6 +137,8 @@ pub struct PasswordHasher(Arc<Inner>);
 struct Inner {
     params: Params,
     cost: HashParams,
+    /// A hash of this cost that no password has: all its bytes are zero.
+    nobody: PasswordHash,
     /// Places for those running and those waiting.
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
@@ -161,6 +163,7 @@ impl PasswordHasher {
         Ok(Self(Arc::new(Inner {
             params: cost.argon2().map_err(|_| InvalidConfig)?,
             cost,
+            nobody: cost.nobody(),
             places: Arc::new(Semaphore::new(config.parallel.saturating_add(config.queue))),
             running: Arc::new(Semaphore::new(config.parallel)),
         })))
@@ -209,6 +212,13 @@ impl PasswordHasher {
 impl HashParams {
     fn argon2(self) -> Result<Params, argon2::Error> {
         Params::new(self.memory_kib, self.passes, self.lanes, Some(32))
+    }
+
+    /// 16 bytes of salt and 32 of hash, all zero: in base64, as many times `A` as it takes.
+    fn nobody(self) -> PasswordHash {
+        let Self { memory_kib: m, passes: t, lanes: p } = self;
+        let (salt, hash) = ("A".repeat(22), "A".repeat(43));
+        PasswordHash(format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${hash}").into())
     }
 }
 
@@ -259,14 +269,9 @@ impl Inner {
     }
 
     fn compare(&self, password: &Password, stored: Option<&PasswordHash>) -> Result<Verdict, PasswordError> {
-        let Some(stored) = stored else {
-            // The result is thrown away; the time is not.
-            let mut out = [0_u8; 32];
-            self.argon2()
-                .hash_password_into(password.as_bytes(), &[0; 16], &mut out)
-                .map_err(PasswordError::failed)?;
-            return Ok(Verdict::Wrong);
-        };
+        // For an unknown user the very same steps are taken, on a hash that belongs to nobody.
+        let known = stored.is_some();
+        let stored = stored.unwrap_or(&self.nobody);
         let parsed = Parsed::read(stored.as_str())?;
         let params = Params::new(
             parsed.cost.memory_kib,
@@ -279,10 +284,72 @@ impl Inner {
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
             .hash_password_into(password.as_bytes(), &parsed.salt, &mut out)
             .map_err(PasswordError::failed)?;
-        if !crate::secret::same(&out, &parsed.hash) {
+        if !crate::secret::same(&out, &parsed.hash) || !known {
             return Ok(Verdict::Wrong);
         }
         let weaker = parsed.cost.memory_kib < self.cost.memory_kib || parsed.cost.passes < self.cost.passes;
         if weaker { self.fresh(password).map(Verdict::RightRehashed) } else { Ok(Verdict::Right) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        pin::Pin,
+        sync::mpsc::{Sender, channel},
+        task::Poll,
+    };
+
+    fn hasher(queue: usize) -> PasswordHasher {
+        let params = HashParams { memory_kib: 64, passes: 1, lanes: 1 };
+        PasswordHasher::new(HasherConfig { params, parallel: 1, queue }).expect("in range")
+    }
+
+    /// Work that ends when it is told to.
+    fn held(hasher: &PasswordHasher) -> (Sender<()>, impl Future<Output = Result<(), PasswordError>>) {
+        let (release, wait) = channel::<()>();
+        (release, hasher.run(move || wait.recv().map_err(PasswordError::failed)))
+    }
+
+    async fn begun<F: Future>(mut future: Pin<&mut F>) -> bool {
+        std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_left_holds_its_place_until_the_work_is_done_and_a_full_queue_is_told() {
+        let hasher = hasher(1);
+        let word = Password::new("a long walk by the river").expect("short enough");
+        let (release, work) = held(&hasher);
+        let mut work = Box::pin(work);
+        assert!(begun(work.as_mut()).await);
+        drop(work);
+        let mut waiting = Box::pin(hasher.hash(&word));
+        assert!(begun(waiting.as_mut()).await, "the work of the one who left still runs");
+        assert!(matches!(hasher.hash(&word).await, Err(PasswordError::Busy)), "no third");
+        drop(waiting);
+        let mut waiting = Box::pin(hasher.hash(&word));
+        assert!(begun(waiting.as_mut()).await, "one who only waited frees its place at once");
+        release.send(()).expect("the work waits for it");
+        assert!(waiting.await.is_ok(), "and gets its turn");
+        assert!(hasher.hash(&word).await.is_ok(), "no permit was lost");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_user_takes_a_hash_like_anybody_else() {
+        let hasher = hasher(0);
+        let word = Password::new("a long walk by the river").expect("short enough");
+        let (release, work) = held(&hasher);
+        let mut work = Box::pin(work);
+        assert!(begun(work.as_mut()).await);
+        // While the only place is taken there is no answer for an unknown user either: the hash is not skipped.
+        assert!(matches!(hasher.verify(&word, None).await, Err(PasswordError::Busy)));
+        release.send(()).expect("the work waits for it");
+        assert!(work.await.is_ok());
+        assert!(matches!(hasher.verify(&word, None).await, Ok(Verdict::Wrong)));
+        // And it is nobody's hash that is read and computed: a broken one shows.
+        let mut broken = hasher;
+        Arc::get_mut(&mut broken.0).expect("the only one").nobody = PasswordHash("broken".into());
+        assert!(matches!(broken.verify(&word, None).await, Err(PasswordError::Unreadable)));
     }
 }

@@ -5,6 +5,7 @@
 //! - Allow rules that hold for every row asked for give all of them; of their hidden fields only those that all of them hide
 //!   stay hidden. Without such a rule, the rows are those that any rule's condition admits, and what any of them hides is
 //!   hidden: a filter cannot say which row came by which rule.
+//! - A chart, and a job's change, carry rows of several kinds: each kind is decided for itself and given or left out.
 
 use super::{
     compile::part,
@@ -173,7 +174,7 @@ impl<'d> Decider<'d> {
         cells: impl Iterator<Item = &'d Cell> + Clone,
         never: FieldSet,
     ) -> Result<Option<Terms>, Undecided> {
-        let mut best: Option<(&Allowance, FieldSet)> = None;
+        let (mut best, mut failed): (Option<(&Allowance, FieldSet)>, _) = (None, None);
         for conditional in [false, true] {
             if conditional && best.is_some_and(|(_, hidden)| hidden == never) {
                 break;
@@ -182,11 +183,13 @@ impl<'d> Decider<'d> {
                 if conditional == matches!(rule.when, When::Always) {
                     continue;
                 }
-                // What is already allowed stays so when a relation cannot be looked up; it only hides more.
+                // What another rule allows stays so when a relation cannot be looked up; it only hides more.
                 let holds = match self.holds(&rule.when).await {
-                    Err(error) if best.is_none() => return Err(error),
-                    Err(_) => false,
                     Ok(holds) => matches!(holds, Holds::Yes),
+                    Err(error) => {
+                        failed = Some(error);
+                        false
+                    }
                 };
                 if holds {
                     self.note(&rule.rule, Effect::Allowed, "");
@@ -195,6 +198,9 @@ impl<'d> Decider<'d> {
                     }));
                 }
             }
+        }
+        if let (None, Some(error)) = (&best, failed) {
+            return Err(error);
         }
         Ok(best.map(|(rule, hidden)| {
             let parts = self.parts(kind, rule, hidden.union(never));
