@@ -13,6 +13,11 @@ mod recent;
 mod recover;
 mod segment;
 
+/// The locks of the queue.
+mod sync {
+    pub(super) use std::sync::{Condvar, Mutex, MutexGuard};
+}
+
 pub use builder::LogBuilder;
 
 pub(crate) use backend::{Archive, Tip};

@@ -1,10 +1,9 @@
 //! The bounded queue between whoever submits and the one writer.
 
+// The model check in `tests/queue_model.rs` includes this file with other locks.
+use super::sync::{Condvar, Mutex, MutexGuard};
 use healthcare_core::{Acknowledge, NotDurable};
-use std::{
-    fmt,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, sync::PoisonError};
 use uuid::Uuid;
 
 /// A sealed event on its way.
@@ -74,7 +73,7 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) const fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         let state = State { events: Vec::new(), bytes: 0, refused: 0, gate: Gate::Open };
         Self { state: Mutex::new(state), wake: Condvar::new(), limits }
     }
