@@ -188,3 +188,24 @@ fn a_key_file_is_its_owners_alone() {
     assert!(error.contains("chmod 600"), "{error}");
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+#[test]
+fn many_that_make_one_key_file_get_one_whole_key() {
+    let folder = std::env::temp_dir().join(Uuid::now_v7().to_string());
+    std::fs::create_dir(&folder).unwrap();
+    for round in 0..20 {
+        let path = folder.join(format!("keys-{round}"));
+        let make = || {
+            let file = KeyFile::at(&path);
+            file.create_absent().unwrap();
+            file.keys().unwrap()[0].id()
+        };
+        let ids: Vec<_> = std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+            makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+        });
+        assert!(ids.iter().all(|id| *id == ids[0]), "nobody has a key of their own");
+    }
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 20, "nothing else is left");
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -29,23 +29,46 @@ impl KeyFile {
     /// # Errors
     /// [`KeyError::Provider`] when it cannot be written.
     pub fn create_absent(&self) -> Result<(), KeyError> {
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = match options.open(&self.0) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
-            Err(error) => return Err(unusable(&self.0, &error.to_string())),
-        };
+        if self.0.exists() {
+            return Ok(());
+        }
+        // Written whole under another name and then linked: a start that is killed leaves no half of a key, and of two that make one at the
+        // same time the second takes the first one's.
         let key = MasterKey::random()?;
-        let mut line = Zeroizing::new(format!("{}:", key.id()));
-        key.bytes().iter().try_for_each(|byte| write!(line, "{byte:02x}")).map_err(|_| KeyError::System)?;
-        line.push('\n');
-        file.write_all(line.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(|error| unusable(&self.0, &error.to_string()))
+        let mut name = self.0.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}", key.id()));
+        let aside = self.0.with_file_name(name);
+        let linked = write_new(&aside, &key).and_then(|()| match fs::hard_link(&aside, &self.0) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        });
+        // A key that nobody uses, if this fails.
+        let _ = fs::remove_file(&aside);
+        linked.and_then(|()| sync_directory(&self.0)).map_err(|error| unusable(&self.0, &error.to_string()))
     }
+}
+
+/// Writes a new file, readable by its owner alone, and waits until it is on disk.
+fn write_new(path: &Path, key: &MasterKey) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut line = Zeroizing::new(format!("{}:", key.id()));
+    key.bytes().iter().try_for_each(|byte| write!(line, "{byte:02x}")).map_err(std::io::Error::other)?;
+    line.push('\n');
+    let mut file = options.open(path)?;
+    file.write_all(line.as_bytes())?;
+    file.sync_all()
+}
+
+/// Waits until the file's name is on disk too: what is sealed under a key must not outlive it.
+fn sync_directory(file: &Path) -> std::io::Result<()> {
+    if cfg!(unix) {
+        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+        fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 impl KeyProvider for KeyFile {
