@@ -127,9 +127,9 @@ CREATE TABLE appointment (
 );
 
 CREATE INDEX appointment_subject ON appointment (clinic_id, subject_id, id);
-CREATE INDEX appointment_practitioner_id_starts ON appointment (clinic_id, practitioner_id, starts);
+CREATE INDEX appointment_practitioner_id_starts_ends ON appointment (clinic_id, practitioner_id, starts, ends);
 CREATE INDEX appointment_practitioner_id_subject_id ON appointment (clinic_id, practitioner_id, subject_id);
-CREATE INDEX appointment_starts ON appointment (clinic_id, starts);
+CREATE INDEX appointment_starts_ends ON appointment (clinic_id, starts, ends);
 
 -- A contact. Who treats whom is read from here.
 CREATE TABLE encounter (

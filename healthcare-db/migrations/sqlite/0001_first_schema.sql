@@ -124,9 +124,9 @@ CREATE TABLE appointment (
 ) STRICT;
 
 CREATE INDEX appointment_subject ON appointment (clinic_id, subject_id, id);
-CREATE INDEX appointment_practitioner_id_starts ON appointment (clinic_id, practitioner_id, starts);
+CREATE INDEX appointment_practitioner_id_starts_ends ON appointment (clinic_id, practitioner_id, starts, ends);
 CREATE INDEX appointment_practitioner_id_subject_id ON appointment (clinic_id, practitioner_id, subject_id);
-CREATE INDEX appointment_starts ON appointment (clinic_id, starts);
+CREATE INDEX appointment_starts_ends ON appointment (clinic_id, starts, ends);
 
 -- A contact. Who treats whom is read from here.
 CREATE TABLE encounter (
@@ -264,24 +264,27 @@ CREATE TABLE claim (
 
 CREATE INDEX claim_holder ON claim (clinic_id, holder_id);
 
--- SQLite has no exclusion constraint. Writers take turns, so a look before the insert is enough.
+-- SQLite has no exclusion constraint. Writers take turns, so a look before the insert is enough. Claims that are there do not
+-- overlap, so the last one to start before the new one's end is the last to end: it alone can be in the way.
 CREATE TRIGGER claim_overlap_insert BEFORE INSERT ON claim
-WHEN EXISTS (
-    SELECT 1 FROM claim
+WHEN NEW.starts_at < (
+    SELECT ends_at FROM claim
     WHERE clinic_id = NEW.clinic_id AND resource_kind = NEW.resource_kind AND resource_id = NEW.resource_id
-          AND starts_at < NEW.ends_at AND ends_at > NEW.starts_at
+          AND starts_at < NEW.ends_at
+    ORDER BY starts_at DESC LIMIT 1
 )
 BEGIN
     SELECT RAISE(ABORT, 'claims overlap');
 END;
 
--- SQLite has no exclusion constraint. Writers take turns, so a look before the update is enough.
+-- SQLite has no exclusion constraint. Writers take turns, so a look before the update is enough. Claims that are there do not
+-- overlap, so the last one to start before the new one's end is the last to end: it alone can be in the way.
 CREATE TRIGGER claim_overlap_update BEFORE UPDATE ON claim
-WHEN EXISTS (
-    SELECT 1 FROM claim
+WHEN NEW.starts_at < (
+    SELECT ends_at FROM claim
     WHERE clinic_id = NEW.clinic_id AND resource_kind = NEW.resource_kind AND resource_id = NEW.resource_id
-          AND starts_at < NEW.ends_at AND ends_at > NEW.starts_at
-          AND rowid <> NEW.rowid
+          AND starts_at < NEW.ends_at AND rowid <> NEW.rowid
+    ORDER BY starts_at DESC LIMIT 1
 )
 BEGIN
     SELECT RAISE(ABORT, 'claims overlap');

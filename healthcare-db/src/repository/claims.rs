@@ -14,9 +14,13 @@ pub(crate) const PLACE: Statement<Clinic> = clinic_sql!(
     "INSERT INTO main.claim (clinic_id, resource_kind, resource_id, starts_at, ends_at, holder_id) \
      VALUES ($1, $2, $3, $4, $5, $6)"
 );
+// Claims on one resource do not overlap, so of those that start before the interval only the last can reach into it.
 pub(crate) const TAKEN: Statement<Clinic> = clinic_sql!(
     "SELECT starts_at, ends_at FROM claim WHERE clinic_id = $1 AND resource_kind = $2 AND resource_id = $3 \
-     AND starts_at < $5 AND ends_at > $4 ORDER BY starts_at LIMIT $6"
+     AND starts_at < $5 AND ends_at > $4 AND starts_at >= COALESCE(( \
+         SELECT max(p.starts_at) FROM claim p WHERE p.clinic_id = $1 AND p.resource_kind = $2 AND p.resource_id = $3 \
+         AND p.starts_at <= $4), $4) \
+     ORDER BY starts_at LIMIT $6"
 );
 
 /// The number of the lock that whoever claims a resource holds: FNV-1a of its name. Two resources that share a number wait for

@@ -34,7 +34,7 @@ pub(crate) const HOUSE: &[(&str, Statement<House>)] = &[
     ("outbox::PURGE", outbox::PURGE),
 ];
 
-pub(crate) use claims::{PLACE as PLACE_CLAIM, RELEASE as RELEASE_CLAIMS};
+pub(crate) use claims::{PLACE as PLACE_CLAIM, RELEASE as RELEASE_CLAIMS, TAKEN as TAKEN_CLAIMS};
 
 /// The texts that are composed for each kind of record, under a filter that has every part a filter can have.
 pub(crate) fn composed() -> Vec<(String, Composed)> {

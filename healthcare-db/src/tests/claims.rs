@@ -2,8 +2,8 @@
 
 use super::site::Site;
 use crate::{
-    Database,
-    repository::registry::{PLACE_CLAIM, RELEASE_CLAIMS},
+    Database, Transaction,
+    repository::registry::{PLACE_CLAIM, RELEASE_CLAIMS, TAKEN_CLAIMS},
 };
 use healthcare_core::{Interval, Value, testing::Stage};
 use jiff::Timestamp;
@@ -35,6 +35,7 @@ async fn run(database: &Database, steps: &[Step]) {
     let mut model: Vec<(u8, u8, Interval)> = Vec::new();
     for step in steps {
         let mut transaction = database.write(scope).await.unwrap();
+        taken(&mut transaction, &model).await;
         match step {
             Step::Place { resource, holder, from, length } => {
                 let wanted = interval(*from, *length);
@@ -62,6 +63,26 @@ async fn run(database: &Database, steps: &[Step]) {
                 assert_eq!(released as usize, before - model.len());
             }
         }
+    }
+}
+
+/// What is said to be taken is what the model holds.
+async fn taken(transaction: &mut Transaction, model: &[(u8, u8, Interval)]) {
+    for (resource, from, length) in [(0_u8, 3, 2), (1, 0, 30), (2, 7, 1), (0, 12, 9)] {
+        let span = interval(from, length);
+        let values = vec![
+            Value::Text("room".to_owned()),
+            Value::Uuid(Uuid::from_u128(u128::from(resource))),
+            Value::Time(span.starts()),
+            Value::Time(span.ends()),
+            Value::I64(100),
+        ];
+        let rows = transaction.fetch_all(&TAKEN_CLAIMS, values).await.unwrap();
+        let said: Vec<Timestamp> = rows.iter().map(|row| row.get(0).unwrap()).collect();
+        let on = model.iter().filter(|(of, _, claim)| *of == resource && claim.overlaps(&span));
+        let mut known: Vec<Timestamp> = on.map(|(_, _, claim)| claim.starts()).collect();
+        known.sort();
+        assert_eq!(said, known, "{span:?} in {model:?}");
     }
 }
 
