@@ -14,6 +14,7 @@ on_both_databases!(
     booking_and_every_step,
     one_slot_is_booked_once,
     bad_input_is_never_our_fault,
+    addresses_and_tokens_that_lead_nowhere,
     the_audit_log_answers_those_who_may_ask,
     every_route_but_the_open_ones_wants_a_token,
     nothing_secret_is_written_in_clear,
@@ -317,6 +318,12 @@ async fn bad_input_is_never_our_fault(site: Site) {
         let answer = desk.send(method, path, "application/json", &vec![b' '; 200_000]).await;
         assert!((300..500).contains(&answer.status), "{method} {path}: {answer:?}");
     }
+    running.stop().await;
+}
+
+async fn addresses_and_tokens_that_lead_nowhere(site: Site) {
+    let running = site.start().await;
+    let desk = Client::signed_in(running.address, "receptionist@harbour.example").await;
     let queries = [
         "/api/v1/patients?limit=0",
         "/api/v1/patients?limit=x",

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     App,
-    http::{Caller, Fields, IdempotencyKey, Json, Once, Problem, Query, Reply, replayed},
+    http::{Caller, Fields, IdempotencyKey, Json, Once, OptionalJson, Problem, Query, Reply, replayed},
 };
 use axum::{
     extract::{Path, State},
@@ -200,13 +200,13 @@ fn book_request(body: BookBody) -> Result<BookRequest, Problem> {
 }
 
 /// Moves an appointment on: `confirm`, `check-in`, `start`, `complete`, `cancel`, `reschedule` or `no-show`.
-#[utoipa::path(post, path = "/appointments/{id}/{step}", tag = "appointments", params(("id" = String, Path), ("step" = String, Path)), request_body = StepBody, responses((status = 200, body = AppointmentView), (status = 404), (status = 409), (status = 422)))]
+#[utoipa::path(post, path = "/appointments/{id}/{step}", tag = "appointments", params(("id" = String, Path), ("step" = String, Path)), request_body = Option<StepBody>, responses((status = 200, body = AppointmentView), (status = 404), (status = 409), (status = 422)))]
 pub(super) async fn step(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path((id, step)): Path<(String, String)>,
     key: IdempotencyKey,
-    body: Json<StepBody>,
+    body: OptionalJson<StepBody>,
 ) -> Result<Response, Problem> {
     let missing = || Problem::of(ErrorCode::AppointmentNotFound);
     let step: Step = step.parse().map_err(|_| Problem::of(ErrorCode::NotFound))?;

@@ -10,7 +10,7 @@ use healthcare_audit::{
     Entry, Query as LogQuery,
     verify::{Report, Verdict, Verifier},
 };
-use healthcare_core::{Actor, AuditEvent, ErrorCode, List, Outcome, RequestContext, Rows, record};
+use healthcare_core::{Actor, AuditEvent, ErrorCode, List, Outcome, Record, RequestContext, Rows, record};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
@@ -224,13 +224,17 @@ fn who(actor: &Actor) -> String {
 
 fn outcome(event: &AuditEvent) -> String {
     let rows = |counts: &[healthcare_core::KindCount]| {
-        let parts: Vec<_> = counts.iter().map(|count| format!("{} {}", count.count, count.kind)).collect();
+        // Entries of the log are not records: reading them gives no row of a repository.
+        let records = counts.iter().filter(|count| count.kind != AuditTrail::KIND);
+        let parts: Vec<_> = records.map(|count| format!("{} {}", count.count, count.kind)).collect();
         parts.join(", ")
     };
     match &event.outcome {
         Outcome::Allowed => "allowed".into(),
         Outcome::Denied(reason) => format!("denied: {reason}"),
-        Outcome::Disclosed { counts, .. } => format!("disclosed: {}", rows(counts)),
+        Outcome::Disclosed { counts, .. } => {
+            format!("disclosed: {}", rows(counts)).trim_end_matches(": ").to_owned()
+        }
         Outcome::NotFound => "not found".into(),
         Outcome::Withheld => "withheld".into(),
         Outcome::Abandoned => "abandoned".into(),

@@ -15,6 +15,10 @@ use healthcare_core::{ClinicId, DomainEvent, Plugins, Record, Role};
 use healthcare_db::SqlScopeKeys;
 use healthcare_messaging::{EventBus, Handler, HandlerError, Subscribed, Subscription};
 use healthcare_resilience::{DrainReport, SecondSignal};
+use hyper_util::{
+    rt::{TokioExecutor, TokioTimer},
+    server::conn::auto::Builder,
+};
 use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
@@ -87,14 +91,25 @@ async fn serve(
             // One process-wide choice; a second call finds it made.
             let _ = rustls::crypto::ring::default_provider().install_default();
             let tls = RustlsConfig::from_pem_file(certificate, key).await.map_err(StartError::Tls)?;
-            let server = axum_server::from_tcp_rustls(listener, tls).map_err(StartError::Listen)?;
+            let mut server = axum_server::from_tcp_rustls(listener, tls).map_err(StartError::Listen)?;
+            hurry(server.http_builder());
             tokio::spawn(server.handle(handle).serve(service))
         }
         Transport::Loopback | Transport::BehindProxy(_) => {
-            let server = axum_server::from_tcp(listener).map_err(StartError::Listen)?;
+            let mut server = axum_server::from_tcp(listener).map_err(StartError::Listen)?;
+            hurry(server.http_builder());
             tokio::spawn(server.handle(handle).serve(service))
         }
     })
+}
+
+/// How long a client may take to send a request's head.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// A client that sends its request a byte a minute does not hold a connection for hours.
+fn hurry(http: &mut Builder<TokioExecutor>) {
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIME_MAX);
 }
 
 impl Running {

@@ -29,13 +29,38 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             return Err(Problem::of(ErrorCode::UnsupportedMedia));
         }
         let bytes = read(request).await?;
-        // The parser's own message could repeat what it read.
-        let value = serde_json::from_slice(&bytes).map_err(|error| {
-            let at =
-                format!("not the documented JSON, from line {}, column {}.", error.line(), error.column());
-            Problem::of(ErrorCode::MalformedRequest).saying(format!("The body is {at}"))
-        })?;
-        Ok(Self { value, bytes })
+        Ok(Self { value: parse(&bytes)?, bytes })
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // The parser's own message could repeat what it read.
+    serde_json::from_slice(bytes).map_err(|error| {
+        let at = format!("not the documented JSON, from line {}, column {}.", error.line(), error.column());
+        Problem::of(ErrorCode::MalformedRequest).saying(format!("The body is {at}"))
+    })
+}
+
+/// A JSON body that may be left out: then it says nothing.
+#[derive(Debug)]
+pub struct OptionalJson<T> {
+    /// The body, or its default.
+    pub value: T,
+    /// Its bytes as they came.
+    pub bytes: Bytes,
+}
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let json = is_json(request.headers());
+        let bytes = read(request).await?;
+        match (bytes.is_empty(), json) {
+            (true, _) => Ok(Self { value: T::default(), bytes }),
+            (false, true) => Ok(Self { value: parse(&bytes)?, bytes }),
+            (false, false) => Err(Problem::of(ErrorCode::UnsupportedMedia)),
+        }
     }
 }
 

@@ -99,7 +99,7 @@ impl fmt::Display for Report {
         let Imported { new, known } = self.appointments;
         writeln!(f, "  {:<20}{new:>9}{known:>15}", "(past appointments)")?;
         if !self.left_out.is_empty() {
-            writeln!(f, "\n{:<31}  {}", "left out", "why")?;
+            writeln!(f, "\n{:<31}  why", "left out")?;
         }
         for ((name, reason), count) in &self.left_out {
             writeln!(f, "  {name:<20}{count:>9}  {reason}")?;

@@ -18,6 +18,9 @@ pub enum StartError {
     /// The database's path is not text.
     #[error("the path of the database file is not Unicode: choose another with --database-url")]
     DatabasePath,
+    /// The database's file cannot be made.
+    #[error("the database file cannot be made: see that its directory exists and can be written, or choose another with --database-url")]
+    DatabaseFile(#[source] std::io::Error),
     /// The database cannot be used.
     #[error("--database-url: {0}")]
     Database(#[source] DbError),

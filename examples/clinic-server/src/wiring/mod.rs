@@ -15,6 +15,7 @@ mod ready;
 
 pub(crate) use accounts::email_key;
 pub use error::StartError;
+use ready::own_file;
 pub use ready::{check_directory, prepare_directory};
 
 use crate::{
@@ -166,7 +167,10 @@ fn settings(config: &Config) -> EdgeSettings {
 async fn connect(database: &DatabaseConfig) -> Result<(Database, Database), StartError> {
     match database {
         DatabaseConfig::Sqlite(path) => {
+            own_file(path)?;
             let path = path.to_str().ok_or(StartError::DatabasePath)?;
+            // A path is not a URL: these three would end it, or be decoded.
+            let path = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23");
             let database =
                 Database::connect(&format!("sqlite://{path}")).await.map_err(StartError::Database)?;
             Ok((database.clone(), database))

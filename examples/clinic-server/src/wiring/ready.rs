@@ -18,6 +18,19 @@ pub fn prepare_directory(dir: &Path) -> Result<(), StartError> {
     check_directory(dir)
 }
 
+/// Makes a file for its owner alone, unless it exists. SQLite gives the files beside it the same mode.
+pub(super) fn own_file(path: &Path) -> Result<(), StartError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StartError::DatabaseFile(error)),
+    }
+}
+
 /// Checks that nobody but the owner may enter.
 ///
 /// # Errors
