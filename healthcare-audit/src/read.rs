@@ -79,7 +79,7 @@ fn concerns(event: &AuditEvent, subject: Uuid) -> bool {
     let disclosed = |subjects: &[Uuid]| subjects.contains(&subject);
     event.ask.subject == Some(subject)
         || event.ask.target == Some(subject)
-        || matches!(&event.outcome, Outcome::Disclosed { subjects, .. } if disclosed(subjects))
+        || matches!(&event.outcome, Outcome::Disclosed { subjects, .. } | Outcome::Written { subjects, .. } if disclosed(subjects))
 }
 
 /// An entry that was read back.

@@ -165,8 +165,9 @@ impl Case {
             Outcome::Disclosed { .. } => self.ends.disclosed += 1,
             Outcome::Written { .. } => self.ends.written += 1,
             Outcome::Unconfirmed => self.ends.unconfirmed += 1,
-            // Also every outcome that a later version may add: it is not known to have given anything.
-            _ => self.ends.withheld += 1,
+            Outcome::NotFound | Outcome::Withheld | Outcome::Abandoned => self.ends.withheld += 1,
+            // An outcome that a later version may add is not known to have kept anything back: what was allowed stands.
+            _ => {}
         }
     }
 }

@@ -138,7 +138,7 @@ fn actions_and_outcomes_have_their_codes() {
         (Outcome::Denied("role".into()), "4", Some("role")),
         (Outcome::NotFound, "4", Some("not found")),
         (Outcome::Unconfirmed, "8", Some("cut off while it was committed: it may have happened")),
-        (Outcome::Written { counts: Vec::new(), events: 0 }, "0", None),
+        (Outcome::Written { subjects: Vec::new(), counts: Vec::new(), events: 0 }, "0", None),
     ];
     for (outcome, code, description) in outcomes {
         let resource = one(&AuditEvent { outcome, ..allowed(clinic(1), 1) });

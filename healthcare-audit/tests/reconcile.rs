@@ -23,7 +23,7 @@ fn end(number: u128, n: u32, outcome: Outcome) -> AuditEvent {
 }
 
 fn written() -> Outcome {
-    Outcome::Written { counts: Vec::new(), events: 1 }
+    Outcome::Written { subjects: Vec::new(), counts: Vec::new(), events: 1 }
 }
 
 fn story() -> Vec<AuditEvent> {

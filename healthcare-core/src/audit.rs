@@ -141,6 +141,9 @@ pub enum Outcome {
     Abandoned,
     /// A change was committed.
     Written {
+        /// The people concerned, each once.
+        #[serde(default)]
+        subjects: Vec<Uuid>,
         /// The rows by kind.
         counts: Vec<KindCount>,
         /// How many events went with them.
@@ -176,7 +179,8 @@ pub enum Durability {
 /// - `submit` never blocks. When there is no room the receipt fails at once with [`NotDurable::Full`].
 /// - The receipt resolves to `Ok` only when the event is durable; an acknowledged event is never lost, reordered or changed.
 /// - Events are ordered as they were submitted.
-/// - An event with an id that was acknowledged before is acknowledged again and stored once.
+/// - The same event again, with the same id and contents, is acknowledged and stored once. The same id with other contents is
+///   stored: a reused request id hides nothing.
 pub trait AuditSink: fmt::Debug + Send + Sync {
     /// Takes an event.
     fn submit(&self, event: AuditEvent) -> Receipt;
@@ -238,7 +242,7 @@ impl AuditSink for MemoryAudit {
             return Receipt::ready(Err(NotDurable::Failed));
         }
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        if !events.iter().any(|known| known.id == event.id) {
+        if !events.contains(&event) {
             events.push(event);
         }
         Receipt::ready(Ok(()))

@@ -51,7 +51,8 @@ pub struct OutboxError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 ///
 /// # Contract
 /// - An entry of a committed change is leased again and again until it is delivered; one of a rolled-back change never.
-/// - While an entry of an aggregate is undelivered, later entries of it are not leased.
+/// - While an event of an aggregate is undelivered, later events of it are not leased. An outcome waits for no event: a listener that
+///   fails must not keep the audit log from learning what was committed.
 /// - Delivery is at least once: whoever receives must pass over an id it has seen.
 #[async_trait]
 pub trait Outbox: fmt::Debug + Send + Sync {

@@ -4,11 +4,12 @@
 
 use async_trait::async_trait;
 use healthcare_core::{
-    AccessError, AppointmentPlugin, Appointments, Availability, AvailabilityQuery, BookError, BookRequest,
-    Claim, Clock, Create, DomainEvent, Eligibility, ErrorCode, Hook, Id, Interval, Location, MemoryStore,
-    Moment, OutboxMessage, Patient, Phi, PluginError, Plugins, Practitioner, PrepareContext, Prepared,
-    Record, Refusal, Resource, Service, Step, TransactionView, WeeklyHours, Window, Writer, Zone, location,
-    patient, practitioner, service, testing::Stage,
+    AccessError, Appointment, AppointmentPlugin, Appointments, Availability, AvailabilityQuery, BookError,
+    BookRequest, Claim, Clock, Clues, Create, DomainEvent, Eligibility, ErrorCode, Hook, Id, Identity,
+    Interval, List, Location, MemoryStore, Moment, OutboxMessage, PageRequest, Patient, Phi, PluginError,
+    Plugins, Practitioner, PrepareContext, Prepared, Profile, Reader, Record, Refusal, Resource, Service,
+    Step, StepDetails, TransactionView, UserId, WeeklyHours, Window, Writer, Zone, location, patient,
+    practitioner, service, testing::Stage,
 };
 use jiff::{SignedDuration, civil::date};
 use proptest::prelude::*;
@@ -135,6 +136,7 @@ enum Mood {
     PanicsInPrepare,
     PanicsBefore,
     Hangs,
+    HangsBefore,
     HoldsRoom(uuid::Uuid),
 }
 
@@ -168,6 +170,7 @@ impl AppointmentPlugin for Moody {
         match self.mood {
             Mood::RefusesBefore => Err(Refusal { by: "moody".into(), reason: "not today".into() }),
             Mood::PanicsBefore => panic!("here too"),
+            Mood::HangsBefore => std::future::pending().await,
             Mood::HoldsRoom(id) => {
                 let room = Resource { kind: "room".into(), id };
                 let taken = transaction.claims_on(&room, &moment.interval).await.unwrap();
@@ -272,9 +275,13 @@ async fn with_mood(mood: Mood) -> (Clinic, Arc<AtomicUsize>, Arc<AtomicUsize>) {
 
 #[tokio::test(start_paused = true)]
 async fn a_plugin_that_refuses_panics_or_hangs_rolls_everything_back() {
-    for (mood, told) in
-        [(Mood::RefusesBefore, 1), (Mood::PanicsBefore, 1), (Mood::PanicsInPrepare, 0), (Mood::Hangs, 0)]
-    {
+    for (mood, told) in [
+        (Mood::RefusesBefore, 1),
+        (Mood::PanicsBefore, 1),
+        (Mood::HangsBefore, 1),
+        (Mood::PanicsInPrepare, 0),
+        (Mood::Hangs, 0),
+    ] {
         let (clinic, _, failures) = with_mood(mood).await;
         let before = clinic.store.outbox().len();
         let error = clinic.book("2026-03-03T10:00:00").await.unwrap_err();
@@ -285,6 +292,57 @@ async fn a_plugin_that_refuses_panics_or_hangs_rolls_everything_back() {
         clinic.plugins.configure(clinic.stage.clinic, "{}").unwrap();
         clinic.book("2026-03-03T10:00:00").await.expect("the time was never taken");
     }
+}
+
+/// Refuses everything, after the others have prepared.
+#[derive(Debug)]
+struct Strict;
+
+#[async_trait]
+impl AppointmentPlugin for Strict {
+    fn name(&self) -> &'static str {
+        "strict"
+    }
+    fn priority(&self) -> u16 {
+        200
+    }
+    async fn prepare(&self, _: &PrepareContext<'_>) -> Result<Prepared, Refusal> {
+        Err(Refusal { by: "strict".into(), reason: "never".into() })
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_that_prepared_is_told_when_a_later_one_refuses() {
+    let (calls, failures) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let first = Moody { mood: Mood::Content, calls, failures: Arc::clone(&failures) };
+    let clinic = clinic(|_| Plugins::builder().with(Strict).with(first).build()).await;
+    clinic.plugins.configure(clinic.stage.clinic, r#"{"moody": {}, "strict": {}}"#).unwrap();
+    assert!(clinic.book("2026-03-03T10:00:00").await.is_err());
+    assert_eq!(failures.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn whether_a_visit_took_place_is_not_for_the_patient_to_say() {
+    let clinic = clinic(|_| Plugins::default()).await;
+    clinic.book("2026-03-03T10:00:00").await.unwrap();
+    let grant =
+        clinic.stage.boundary.gate.open(&clinic.stage.context(), List::<Appointment>::all()).await.unwrap();
+    let rows = clinic.store.list(&grant, &PageRequest::default()).await.unwrap();
+    let id = grant.release(rows).await.unwrap().items[0].id();
+    let profile = Some(Profile { kind: "patient".into(), id: clinic.patient.as_uuid() });
+    let identity = Identity {
+        user: UserId::random(),
+        clinic: clinic.stage.clinic,
+        roles: Arc::new([]),
+        profile,
+        session: None,
+    };
+    let patient = clinic.stage.boundary.edge.request(identity, &Clues::default()).unwrap();
+    for step in [Step::CheckIn, Step::Start, Step::Complete, Step::NoShow] {
+        let denied = clinic.service.step(&patient, id, step, StepDetails::default(), None).await.unwrap_err();
+        assert_eq!(denied.code(), ErrorCode::AccessDenied, "{step}");
+    }
+    clinic.service.step(&patient, id, Step::Cancel, StepDetails::default(), None).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@ mod common;
 
 use common::{Customer, Order, customer, customer_of, order};
 use healthcare_core::{
-    AccessError, Action, Boundary, BuildError, ChartRows, Clues, Create, ErrorCode, Field, FieldSet, Id,
-    Identity, List, MemoryAudit, MemoryStore, Outcome, PageRequest, Part, Phi, Profile, Read, ReadChart,
-    Reader, Record, Refused, RequestContext, Row, RowFilter, Rows, Update, UserId, Writer,
+    AccessError, Action, Boundary, BuildError, ChartRows, Clues, Create, Delete, ErrorCode, Field, FieldSet,
+    Id, Identity, List, MemoryAudit, MemoryStore, OutboxMessage, Outcome, PageRequest, Part, Phi, Profile,
+    Read, ReadChart, Reader, Record, Refused, RequestContext, Row, RowFilter, Rows, Update, UserId, Writer,
     testing::{OpenPolicy, Stage},
 };
 use std::{sync::Arc, time::Duration};
@@ -274,6 +274,61 @@ async fn a_new_row_cannot_set_hidden_fields_nor_leave_the_grant() {
     world.stage.policy.filter(RowFilter::In("tailor".into(), Arc::new([world.tailor])));
     let outside = world.add(&context, Id::random(), Uuid::now_v7()).await;
     assert!(matches!(outside, Err(AccessError::OutsideGrant)), "a filter holds for what is written too");
+}
+
+#[tokio::test]
+async fn a_draft_that_is_dropped_was_disclosed_all_the_same() {
+    let world = world().await;
+    let disclosed = |outcome: Option<Outcome>| match outcome {
+        Some(Outcome::Disclosed { subjects, .. }) => subjects,
+        other => panic!("{other:?}"),
+    };
+    let grant =
+        world.stage.boundary.gate.open(&world.stage.context(), Update::new(world.mine)).await.unwrap();
+    let row = world.store.find_for_update(&grant).await.unwrap();
+    let draft = grant.edit(row).await.unwrap();
+    assert_eq!(draft.reveal(customer::Name).unwrap(), "Ada");
+    drop(draft);
+    let last = world.stage.audit.outcomes_of(Action::Update).pop();
+    assert_eq!(
+        disclosed(last),
+        [world.mine.as_uuid()],
+        "a row that was opened is never said to be abandoned"
+    );
+    let grant =
+        world.stage.boundary.gate.open(&world.stage.context(), Delete::new(world.mine)).await.unwrap();
+    let row = world.store.find_for_delete(&grant).await.unwrap();
+    drop(grant.remove(row).await.unwrap());
+    assert_eq!(disclosed(world.stage.audit.outcomes_of(Action::Delete).pop()), [world.mine.as_uuid()]);
+}
+
+#[tokio::test]
+async fn the_log_names_the_person_of_a_row_that_was_asked_for_by_its_own_id() {
+    let world = world().await;
+    let protected = order::Protected { wish: Phi::new("A coat".into()) };
+    let order = Order::new(Id::random(), world.stage.clinic, world.mine, order::Plain {}, protected);
+    let (id, context) = (order.id(), world.stage.context());
+    let grant = world.stage.boundary.gate.open(&context, Create::new(id)).await.unwrap();
+    world.store.commit(grant.fill(order).await.unwrap()).await.unwrap();
+    let written = world.store.outbox().pop();
+    let Some(OutboxMessage::Outcome(event)) = written else { panic!("{written:?}") };
+    assert!(
+        matches!(event.outcome, Outcome::Written { ref subjects, .. } if *subjects == [world.mine.as_uuid()])
+    );
+
+    let grant = world.stage.boundary.gate.open(&context, Read::<Order>::new(id)).await.unwrap();
+    let row = world.store.find(&grant).await.unwrap();
+    world.stage.audit.set_broken(true);
+    assert!(
+        matches!(grant.release(row).await, Err(AccessError::NotDurable(_))),
+        "the name must be durable first"
+    );
+    world.stage.audit.set_broken(false);
+    let grant = world.stage.boundary.gate.open(&context, Read::<Order>::new(id)).await.unwrap();
+    let row = world.store.find(&grant).await.unwrap();
+    grant.release(row).await.unwrap();
+    let Some(Outcome::Disclosed { subjects, .. }) = world.stage.audit.outcomes().pop() else { panic!() };
+    assert_eq!(subjects, [world.mine.as_uuid()]);
 }
 
 #[tokio::test]

@@ -38,7 +38,9 @@ pub fn audit_events(event: &AuditEvent, site: &Site) -> Vec<Value> {
 
 fn subjects(event: &AuditEvent) -> Vec<Uuid> {
     match &event.outcome {
-        Outcome::Disclosed { subjects, .. } if !subjects.is_empty() => subjects.clone(),
+        Outcome::Disclosed { subjects, .. } | Outcome::Written { subjects, .. } if !subjects.is_empty() => {
+            subjects.clone()
+        }
         _ => event.ask.subject.into_iter().collect(),
     }
 }

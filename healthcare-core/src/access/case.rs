@@ -2,11 +2,12 @@
 
 use super::{BoundaryCore, Sealed};
 use crate::{
-    AccessError, Actor, Ask, AuditEvent, AuditEventId, ClinicScope, CorrelationId, FieldSet, Outcome,
-    Receipt, Record, RequestContext, Terms,
+    AccessError, Actor, Ask, AuditEvent, AuditEventId, ClinicScope, CorrelationId, FieldSet, KindCount,
+    Outcome, Receipt, Record, RequestContext, Terms,
 };
 use jiff::Timestamp;
 use std::{
+    borrow::Cow,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -30,9 +31,12 @@ pub(super) struct Case {
     pub(super) state: State,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State {
+    /// Nothing was given yet.
     Open,
+    /// The row is open to an editor: whatever becomes of the change, it was disclosed.
+    Shown(KindCount, Option<Uuid>),
     Committing,
     Settled,
 }
@@ -89,6 +93,19 @@ impl Case {
         self.core.submit(self.outcome(outcome))
     }
 
+    /// Notes that a row was opened to an editor.
+    pub(super) fn show<T: Record>(&mut self, row: &T) {
+        self.state = State::Shown(one::<T>(), row.subject());
+    }
+
+    /// Says whose row was opened, when the decision did not know.
+    pub(super) async fn name<T: Record>(&mut self, row: &T) -> Result<(), AccessError> {
+        if let (None, Some(subject)) = (self.ask.subject, row.subject()) {
+            self.settle(disclosed(one::<T>(), Some(subject))).await?;
+        }
+        Ok(())
+    }
+
     /// Refuses a release that comes too late.
     pub(super) async fn fresh(&mut self) -> Result<(), AccessError> {
         if self.core.is_fresh(self.opened) {
@@ -137,6 +154,14 @@ impl Case {
     }
 }
 
+fn one<T: Record>() -> KindCount {
+    KindCount { kind: Cow::Borrowed(T::KIND), count: 1 }
+}
+
+fn disclosed(count: KindCount, subject: Option<Uuid>) -> Outcome {
+    Outcome::Disclosed { subjects: subject.into_iter().collect(), counts: vec![count] }
+}
+
 fn event(
     at: Timestamp,
     context: &RequestContext,
@@ -158,9 +183,10 @@ fn event(
 
 impl Drop for Case {
     fn drop(&mut self) {
-        match self.state {
+        match std::mem::replace(&mut self.state, State::Settled) {
             State::Settled => {}
             State::Open => drop(self.settle(Outcome::Abandoned)),
+            State::Shown(count, subject) => drop(self.settle(disclosed(count, subject))),
             State::Committing => drop(self.settle(Outcome::Unconfirmed)),
         }
     }

@@ -7,7 +7,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, collections::BTreeSet, fmt, sync::Arc};
 use uuid::Uuid;
 
 /// What a write does with its row.
@@ -231,7 +231,9 @@ impl<T: Record> Change<T> {
     /// # Errors
     /// As [`attach`](Self::attach). The change is as it was.
     pub fn push<R: Record>(&mut self, row: R) -> Result<(), AccessError> {
-        let belongs = row.clinic() == self.clinic() && row.subject() == self.root.subject();
+        let belongs = row.clinic() == self.clinic()
+            && row.subject() == self.root.subject()
+            && self.case.terms.rows.admits(&row, false);
         let hidden =
             self.case.terms.hidden(R::KIND).filter(|_| belongs).ok_or(AccessError::ForeignRow(R::KIND))?;
         if let Some(field) = set_hidden(&row, hidden) {
@@ -331,7 +333,12 @@ impl Parts<'_> {
     #[must_use]
     pub fn outcome(&self, written: Vec<KindCount>) -> AuditEvent {
         let events = u32::try_from(self.events.len()).unwrap_or(u32::MAX);
-        self.case.outcome(Outcome::Written { counts: written, events })
+        let subjects: BTreeSet<Uuid> = self.rows.iter().filter_map(|row| row.row().subject()).collect();
+        self.case.outcome(Outcome::Written {
+            subjects: subjects.into_iter().collect(),
+            counts: written,
+            events,
+        })
     }
 }
 

@@ -110,14 +110,14 @@ impl StorageDoor {
             return Err(AccessError::ForeignGate);
         }
         case.fresh().await?;
-        case.state = State::Committing;
+        let before = std::mem::replace(&mut case.state, State::Committing);
         let parts =
             Parts { case: &case, rows: &rows, claims: &claims, events: &events, remember: remember.as_ref() };
         let result = commit(parts).await;
         case.state = match &result {
             Ok(_) => State::Settled,
             Err(AccessError::CommitUnknown) => State::Committing,
-            Err(_) => State::Open,
+            Err(_) => before,
         };
         result
     }

@@ -89,6 +89,7 @@ impl<T: Record> Grant<Read<T>> {
     pub async fn release(self, row: Row<T>) -> Result<Released<T>, AccessError> {
         let mut case = self.recorded().await?;
         let (sealed, hidden) = single(&mut case, row).await?;
+        case.name(sealed.row()).await?;
         // `Allowed` with nothing after it means disclosed.
         case.state = State::Settled;
         Ok(Released::new(sealed.into_row(), hidden))
@@ -103,6 +104,7 @@ impl<T: Record> Grant<Update<T>> {
     pub async fn edit(self, row: Row<T>) -> Result<Draft<T>, AccessError> {
         let mut case = self.recorded().await?;
         let (sealed, hidden) = single(&mut case, row).await?;
+        case.show(sealed.row());
         Ok(Draft::new(sealed, hidden, case))
     }
 }
@@ -115,6 +117,7 @@ impl<T: Record> Grant<Delete<T>> {
     pub async fn remove(self, row: Row<T>) -> Result<Change<T>, AccessError> {
         let mut case = self.recorded().await?;
         let (sealed, _) = single(&mut case, row).await?;
+        case.show(sealed.row());
         Ok(Change::new(case, Write::Delete, (*sealed.into_row()).clone()))
     }
 }

@@ -5,9 +5,9 @@ use super::{
     InvalidRange, Plugins, PrepareContext, Step, appointment,
 };
 use crate::{
-    AccessError, Change, Claims, Clock, Create, Draft, ErrorCode, Gate, Id, Interval, List, LocalTimeError,
-    Location, PageRequest, Patient, Phi, Practitioner, Read, Reader, Record, Released, Remember,
-    RequestContext, Service, StartTime, Update, Zone,
+    AccessError, Change, Claims, Clock, Create, Denial, Draft, ErrorCode, Gate, Id, Interval, List,
+    LocalTimeError, Location, PageRequest, Patient, Phi, Practitioner, Read, Reader, Record, Released,
+    Remember, RequestContext, Service, StartTime, Update, Zone,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
@@ -191,6 +191,13 @@ impl Appointments {
         details: StepDetails,
         remember: Remembering<'_>,
     ) -> Result<Released<Appointment>, BookError> {
+        if !may_take(context, step) {
+            return Err(AccessError::Denied(Denial::new(
+                ErrorCode::AccessDenied,
+                "this step is the clinic's to take",
+            ))
+            .into());
+        }
         let grant = self.gate.open(context, Update::new(id)).await?;
         let row = self.store.find_for_update(&grant).await?;
         let mut draft = grant.edit(row).await?;
@@ -270,6 +277,8 @@ impl Appointments {
         };
         match self.store.commit_guarded(change, &objections).await {
             Ok(_) => Ok(view),
+            // It may have happened: who was told that it did not would undo what stands.
+            Err(AccessError::CommitUnknown) => Err(AccessError::CommitUnknown.into()),
             Err(error) => {
                 objections.failed(&error);
                 Err(error.into())
@@ -394,6 +403,12 @@ impl Default for StepDetails {
     fn default() -> Self {
         Self { version: None, start: None, duration_minutes: None, reason: Phi::new(None) }
     }
+}
+
+/// Whether a visit took place is for the clinic to say, whatever else patients may do with their own appointments.
+fn may_take(context: &RequestContext, step: Step) -> bool {
+    let is_patient = context.actor().profile().is_some_and(|profile| profile.kind == Patient::KIND);
+    !is_patient || matches!(step, Step::Confirm | Step::Cancel | Step::Reschedule)
 }
 
 fn duration(minutes: u32) -> Result<SignedDuration, Problem> {

@@ -20,6 +20,8 @@ use std::{
 pub struct Plugins {
     plugins: Vec<Arc<dyn AppointmentPlugin>>,
     prepare_time_max: Duration,
+    before_time_max: Duration,
+    after_time_max: Duration,
     settings: RwLock<HashMap<(ClinicId, &'static str), Arc<Json>>>,
 }
 
@@ -29,6 +31,8 @@ pub struct Plugins {
 pub struct PluginsBuilder {
     plugins: Vec<Arc<dyn AppointmentPlugin>>,
     prepare_time_max: Duration,
+    before_time_max: Duration,
+    after_time_max: Duration,
 }
 
 impl Default for Plugins {
@@ -40,7 +44,12 @@ impl Default for Plugins {
 impl Plugins {
     /// Begins with no plugin.
     pub const fn builder() -> PluginsBuilder {
-        PluginsBuilder { plugins: Vec::new(), prepare_time_max: Duration::from_secs(2) }
+        PluginsBuilder {
+            plugins: Vec::new(),
+            prepare_time_max: Duration::from_secs(2),
+            before_time_max: Duration::from_millis(250),
+            after_time_max: Duration::from_secs(5),
+        }
     }
 
     /// Sets what a clinic switched on: a JSON object from plugin name to settings, such as `{"eligibility": {"minimum_age": 18}}`.
@@ -81,7 +90,8 @@ impl Plugins {
         &self,
         context: PrepareContext<'a>,
     ) -> Result<Objections<'a>, AccessError> {
-        let mut prepared = Vec::new();
+        let mut objections =
+            Objections { prepared: Vec::new(), before_time_max: self.before_time_max, context };
         for (plugin, settings) in self.concerned(context.context.clinic(), context.hook) {
             let mine = PrepareContext { settings: &settings, ..context };
             let fenced = Fenced(plugin.prepare(&mine));
@@ -91,10 +101,16 @@ impl Plugins {
                 Ok(Err(Panicked)) => Err(refused(plugin.name(), "the check failed")),
                 Err(_) => Err(refused(plugin.name(), "the check took too long")),
             };
-            let found = found.map_err(AccessError::Refused)?;
-            prepared.push((plugin, settings, found));
+            match found {
+                Ok(found) => objections.prepared.push((plugin, settings, found)),
+                Err(refusal) => {
+                    let error = AccessError::Refused(refusal);
+                    objections.failed(&error);
+                    return Err(error);
+                }
+            }
         }
-        Ok(Objections { prepared, context })
+        Ok(objections)
     }
 
     /// Tells the plugins of a committed event: the handler to give to an event bus.
@@ -105,8 +121,12 @@ impl Plugins {
         let Some(hook) = Hook::of(event) else { return Ok(()) };
         let mut result = Ok(());
         for (plugin, _) in self.concerned(event.clinic, hook) {
-            let answer = Fenced(plugin.after(event)).await;
-            let answer = answer.unwrap_or_else(|Panicked| Err(PluginError("the plugin panicked".into())));
+            let answer = match tokio::time::timeout(self.after_time_max, Fenced(plugin.after(event))).await {
+                Ok(answer) => {
+                    answer.unwrap_or_else(|Panicked| Err(PluginError("the plugin panicked".into())))
+                }
+                Err(_) => Err(PluginError("the plugin took too long".into())),
+            };
             if let Err(error) = answer {
                 tracing::warn!(plugin = plugin.name(), event = %event.id, "a plugin failed after the commit");
                 result = result.and(Err(error));
@@ -127,6 +147,16 @@ impl PluginsBuilder {
         self.prepare_time_max = time;
         self
     }
+    /// How long each plugin may hold a transaction; 250 milliseconds unless said otherwise. On SQLite everybody else waits.
+    pub const fn before_time_max(mut self, time: Duration) -> Self {
+        self.before_time_max = time;
+        self
+    }
+    /// How long each plugin may take after the commit; 5 seconds unless said otherwise.
+    pub const fn after_time_max(mut self, time: Duration) -> Self {
+        self.after_time_max = time;
+        self
+    }
     /// The plugins, by priority and then in the order in which they were added.
     #[must_use]
     pub fn build(mut self) -> Plugins {
@@ -134,6 +164,8 @@ impl PluginsBuilder {
         Plugins {
             plugins: self.plugins,
             prepare_time_max: self.prepare_time_max,
+            before_time_max: self.before_time_max,
+            after_time_max: self.after_time_max,
             settings: RwLock::default(),
         }
     }
@@ -141,6 +173,7 @@ impl PluginsBuilder {
 
 /// What the plugins found, to be asked inside the transaction.
 pub(super) struct Objections<'a> {
+    before_time_max: Duration,
     prepared: Vec<(Arc<dyn AppointmentPlugin>, Arc<Json>, Prepared)>,
     context: PrepareContext<'a>,
 }
@@ -161,10 +194,14 @@ impl Guard for Objections<'_> {
     async fn check(&self, transaction: &mut dyn TransactionView) -> Result<(), AccessError> {
         for (plugin, settings, prepared) in &self.prepared {
             let moment = Moment { settings, ..Moment::of(&self.context) };
-            let answer = Fenced(plugin.before(&moment, prepared, transaction)).await;
-            answer
-                .unwrap_or_else(|Panicked| Err(refused(plugin.name(), "the check failed")))
-                .map_err(AccessError::Refused)?;
+            let fenced = Fenced(plugin.before(&moment, prepared, transaction));
+            let answer = match tokio::time::timeout(self.before_time_max, fenced).await {
+                Ok(answer) => {
+                    answer.unwrap_or_else(|Panicked| Err(refused(plugin.name(), "the check failed")))
+                }
+                Err(_) => Err(refused(plugin.name(), "the check took too long")),
+            };
+            answer.map_err(AccessError::Refused)?;
         }
         Ok(())
     }

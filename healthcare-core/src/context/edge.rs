@@ -132,18 +132,21 @@ impl Edge {
     }
 
     /// Records something that a person did outside the access path: a sign-in, a sign-out, a refused token.
-    /// `clinic` is the one concerned; `what` is a short code without personal data.
+    /// `session` is the sign-in it began or ended, `clinic` the one concerned; `what` is a short code without personal data.
     pub fn note(
         &self,
         clinic: ClinicId,
         actor: Actor,
-        source: Option<IpAddr>,
+        (session, source): (Option<SessionId>, Option<IpAddr>),
         what: Outcome,
     ) -> crate::Receipt {
         let id = AuditEventId { correlation: CorrelationId::random(), number: 0 };
         let ask = Ask { action: Action::Enter, kind: Cow::Borrowed("session"), target: None, subject: None };
-        self.0
-            .submit(AuditEvent { source, ..AuditEvent::of_actor(id, self.0.now(), actor, clinic, ask, what) })
+        self.0.submit(AuditEvent {
+            session,
+            source,
+            ..AuditEvent::of_actor(id, self.0.now(), actor, clinic, ask, what)
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! master key (provider: file, environment, a KMS of yours)
-//!   └─ wraps ── scope key, one per clinic ── subkeys: column · wrap · queue · reply · cursor · cache · index
+//!   └─ wraps ── scope key, one per clinic ── subkeys: column · wrap · queue · reply · cursor · index · source · fingerprint
 //!                 └─ wraps ── subject key, one per person ── column: destroy it and the person's rows are noise
 //! ```
 

@@ -48,6 +48,7 @@ pub struct ScopeKeys {
     cursor: Subkey,
     index: hmac::Key,
     source: hmac::Key,
+    fingerprint: hmac::Key,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,6 +75,7 @@ impl ScopeKeys {
             cursor: subkey(b"scope-cursor")?,
             index: mac(b"scope-index")?,
             source: mac(b"scope-source")?,
+            fingerprint: mac(b"scope-fingerprint")?,
         })
     }
 
@@ -135,7 +137,7 @@ impl ScopeKeys {
     #[must_use]
     pub fn fingerprint(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         let message = place(&[purpose.as_bytes(), &place(parts)]);
-        hmac::sign(&self.source, &message).as_ref().first_chunk::<32>().copied().unwrap_or_default()
+        hmac::sign(&self.fingerprint, &message).as_ref().first_chunk::<32>().copied().unwrap_or_default()
     }
 
     /// Seals an outbox message.

@@ -27,7 +27,7 @@ impl std::fmt::Debug for Term {
     }
 }
 
-/// The most words of one value that are indexed or searched.
+/// The most words of one value that are indexed; a search for more finds nothing.
 const WORDS_MAX: usize = 8;
 const PREFIX_MIN: usize = 3;
 const PREFIX_MAX: usize = 8;
@@ -41,7 +41,7 @@ impl<V> Index<V> {
             Self::Exact(text) => into.extend(text(value).map(|text| Term { field, text: fold(&text) })),
             Self::Words(text) => {
                 let text = text(value).unwrap_or_default();
-                for word in words(&text) {
+                for word in words(&text).into_iter().take(WORDS_MAX) {
                     let letters = word.chars().count();
                     for take in PREFIX_MIN.min(letters)..=PREFIX_MAX.min(letters) {
                         into.push(Term { field, text: word.chars().take(take).collect() });
@@ -61,7 +61,12 @@ impl<V> Index<V> {
             }
             Self::Words(text) => {
                 let text = text(value).unwrap_or_default();
-                words(&text)
+                let words = words(&text);
+                // A word that was left out would find more than was asked for.
+                if words.len() > WORDS_MAX {
+                    return Vec::new();
+                }
+                words
                     .into_iter()
                     .map(|word| Term { field, text: word.chars().take(PREFIX_MAX).collect() })
                     .collect()
@@ -79,7 +84,7 @@ fn fold(text: &str) -> String {
 fn words(text: &str) -> Vec<String> {
     // A hyphen or an apostrophe separates words in one spelling and not in the other; it separates here.
     let spaced: String = text.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
-    fold(&spaced).split_whitespace().take(WORDS_MAX).map(str::to_owned).collect()
+    fold(&spaced).split_whitespace().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -105,5 +110,7 @@ mod tests {
         assert!(!found("Smith", "mith"));
         assert!(!found("Smith", "smythe"));
         assert!(!found("Smith", "--"), "nothing searched finds nothing");
+        assert!(found("a b c d e f g h i", "a b c d e f g h"));
+        assert!(!found("a b c d e f g h i", "a b c d e f g h i"), "too many words find nothing");
     }
 }

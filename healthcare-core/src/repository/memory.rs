@@ -208,7 +208,10 @@ impl<T: Record> Searcher<T> for MemoryStore {
     ) -> Result<Rows<T>, AccessError> {
         let entry = self.door.enter(grant)?;
         let Some(terms) = criteria.terms() else { return Ok(Rows::last(Vec::new())) };
-        let found = |_: &T, stored: &Stored| terms.iter().all(|term| stored.terms.contains(term));
+        let found = |row: &T, stored: &Stored| {
+            entry.subject().is_none_or(|subject| row.subject() == Some(subject))
+                && terms.iter().all(|term| stored.terms.contains(term))
+        };
         self.page(self.rows::<T>(&entry, &found), page)
     }
 }

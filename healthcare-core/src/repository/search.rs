@@ -20,7 +20,7 @@ impl<T: Record> Default for Criteria<T> {
 }
 
 impl<T: Record> Criteria<T> {
-    /// The most terms one search may have.
+    /// The most terms one search may have; one with more finds nothing.
     pub const TERMS_MAX: usize = 16;
 
     /// No criterion yet; a search without any finds nothing.
@@ -36,7 +36,8 @@ impl<T: Record> Criteria<T> {
         let terms = F::INDEX.searched(name, &value.0);
         self.impossible |= terms.is_empty();
         self.terms.extend(terms);
-        self.terms.truncate(Self::TERMS_MAX);
+        // A criterion that was left out would find more than was asked for.
+        self.impossible |= self.terms.len() > Self::TERMS_MAX;
         self
     }
 

@@ -105,6 +105,9 @@ impl<T: Record> Searcher<T> for SqlStore {
         parts.extend([&b"search"[..], T::KIND.as_bytes(), &filter]);
         let query = page::query(&parts);
         let mut select = Select::of::<T>(entry.rows())?;
+        if let Some(subject) = entry.subject() {
+            select.and_subject(subject);
+        }
         select.and_tokens(T::KIND, &tokens);
         select.order_by_found(page::after_id(&keys, &query, page)?, page.limit() as usize + 1);
         let rows = self.fetch(&entry, select).await?;

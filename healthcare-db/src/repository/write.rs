@@ -153,7 +153,7 @@ impl Rows<'_> {
             if let Some(subject) = row.row().subject()
                 && key.as_ref().is_none_or(|(of, _)| *of != subject)
             {
-                key = Some((subject, self.subject_key(subject, row.how()).await?));
+                key = Some((subject, self.subject_key(subject, row).await?));
             }
             let stored = self.one(row, key.as_ref().map(|(_, key)| key)).await?;
             count(if stored { &mut committed.written } else { &mut committed.kept }, row.row().kind());
@@ -164,14 +164,17 @@ impl Rows<'_> {
         Ok(committed)
     }
 
-    /// A person's key: made with the first row about them.
-    async fn subject_key(&mut self, subject: Uuid, how: Write) -> Result<SubjectKey, Stopped> {
+    /// A person's key: made with the person's own row. A row about somebody who is not there is refused.
+    async fn subject_key(&mut self, subject: Uuid, write: &WriteRow) -> Result<SubjectKey, Stopped> {
         if let Some(key) = self.known_key(subject).await? {
             return Ok(key);
         }
-        if !matches!(how, Write::Insert | Write::InsertAbsent) {
+        if !matches!(write.how(), Write::Insert | Write::InsertAbsent) {
             // There is no row about somebody without a key.
             return Err(AccessError::NotFound.into());
+        }
+        if write.row().id() != subject {
+            return Err(AccessError::Dangling("patient").into());
         }
         let (key, wrapped) = self.keys.new_subject_key(subject)?;
         let values = vec![Value::Uuid(subject), Value::Bytes(wrapped.0), Value::Time(self.parts.now())];

@@ -35,6 +35,6 @@ pub fn outcome(clinic: ClinicId, target: Uuid) -> AuditEvent {
         Actor::Anonymous,
         clinic,
         ask,
-        Outcome::Written { counts: Vec::new(), events: 1 },
+        Outcome::Written { subjects: Vec::new(), counts: Vec::new(), events: 1 },
     )
 }

@@ -1,6 +1,6 @@
 //! What sign-in tells the audit log.
 
-use healthcare_core::{Actor, ClinicId, Edge, Outcome, Receipt, Role, SessionId, UserId};
+use healthcare_core::{Actor, ClinicId, Edge, ErrorCode, Outcome, Receipt, Role, SessionId, UserId};
 use jiff::Timestamp;
 use std::{
     borrow::Cow,
@@ -58,11 +58,13 @@ pub trait AuthSink: fmt::Debug + Send + Sync {
     fn note(&self, event: &AuthEvent) -> Receipt;
 }
 
-/// The boundary's own audit log. An attempt on an address nobody has belongs to no clinic's log and goes to the process log.
+/// The boundary's own audit log. An attempt on an address nobody has belongs to no clinic: the edge counts it, and records the count
+/// by the minute.
 impl AuthSink for Edge {
     fn note(&self, event: &AuthEvent) -> Receipt {
         let Some(clinic) = event.clinic else {
             tracing::warn!(event = event.kind.as_str(), source = ?event.source, "sign-in without a known user");
+            self.refused(ErrorCode::CredentialsInvalid);
             return Receipt::ready(Ok(()));
         };
         let actor = event.user.map_or(Actor::Anonymous, |id| Actor::User {
@@ -70,7 +72,13 @@ impl AuthSink for Edge {
             roles: Arc::clone(&event.roles),
             profile: None,
         });
-        Self::note(self, clinic, actor, event.source, Outcome::Noted(Cow::Borrowed(event.kind.as_str())))
+        Self::note(
+            self,
+            clinic,
+            actor,
+            (event.session, event.source),
+            Outcome::Noted(Cow::Borrowed(event.kind.as_str())),
+        )
     }
 }
 

@@ -1,4 +1,4 @@
-//! Access tokens: JSON Web IssuedToken after RFC 9068, issued and checked strictly.
+//! Access tokens: JSON Web Tokens after RFC 9068, issued and checked strictly.
 
 mod claims;
 mod crypto;

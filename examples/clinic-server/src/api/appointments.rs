@@ -2,7 +2,7 @@
 
 use super::{
     list::{Listing, page},
-    patients::read_patient,
+    patients::exists,
 };
 use crate::{
     App,
@@ -160,11 +160,9 @@ pub(super) async fn book(
         return Ok(reply);
     }
     let request = book_request(body.value)?;
-    let patient = read_patient(&app, &caller.context, request.patient).await;
-    patient.map_err(|problem| match problem.code {
-        ErrorCode::PatientNotFound => Problem::field("patient_id", "there is no such record"),
-        _ => problem,
-    })?;
+    if !exists(&app, &caller, request.patient).await? {
+        return Err(Problem::field("patient_id", "there is no such record"));
+    }
     let keeper = Keeper::new(once.as_ref(), StatusCode::CREATED);
     let booked = app.appointments.book(&caller.context, request, keeper.remembering().as_deref()).await;
     match booked {
