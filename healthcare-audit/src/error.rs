@@ -101,6 +101,9 @@ pub enum OpenError {
     /// The writer could not be started.
     #[error("the audit log's writer could not be started")]
     Writer(#[source] Fault),
+    /// The database is on another machine, and the connection would not check who answers.
+    #[error("the audit log's database is on another machine: set sslmode=verify-full")]
+    Unverified,
     /// The database could not be used.
     #[error("the audit log's database could not be opened")]
     Database(#[source] Cause),

@@ -270,3 +270,13 @@ async fn after_ten_thousand_entries_a_segment_begins_and_verification_can_begin_
     assert_eq!((since.segments, since.agrees_with_checkpoint), (1, true), "{since}");
     assert!(since.from > 9_000, "{since}");
 }
+
+#[test]
+fn a_database_on_another_machine_must_prove_who_it_is() {
+    for url in
+        ["postgres://writer@198.51.100.7/clinic", "postgres://writer@db.example/clinic?sslmode=require"]
+    {
+        let refused = AuditLog::on_postgres(url.parse().unwrap(), cipher()).open().unwrap_err();
+        assert!(matches!(refused, OpenError::Unverified), "{url}: {refused:?}");
+    }
+}

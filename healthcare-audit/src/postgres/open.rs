@@ -11,8 +11,11 @@ use crate::{
     log::{Backend as _, Tip, compare},
 };
 use healthcare_core::Clock;
-use sqlx::{PgConnection, Row as _, postgres::PgConnectOptions};
-use std::sync::Arc;
+use sqlx::{
+    PgConnection, Row as _,
+    postgres::{PgConnectOptions, PgSslMode},
+};
+use std::{net::IpAddr, sync::Arc};
 use uuid::Uuid;
 
 /// Latest entries that are read so that an event delivered again after a restart is stored once.
@@ -41,9 +44,20 @@ pub(crate) fn open(
     clock: Arc<dyn Clock>,
     expected: Option<&Checkpoint>,
 ) -> Result<Opened, OpenError> {
+    if !is_local(&options) && !matches!(options.get_ssl_mode(), PgSslMode::VerifyFull) {
+        return Err(OpenError::Unverified);
+    }
     // Everything with a runtime in it is made, and on failure dropped, on a thread without one.
     let opened = apart(|| open_here(options, clock, expected));
     opened.map_err(|error| OpenError::Writer(Fault::from(error)))?
+}
+
+/// Whether the connection stays on this machine.
+fn is_local(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    let named = host == "localhost" || host.starts_with('/');
+    options.get_socket().is_some() || named || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn open_here(
