@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 const VERSION: u8 = 1;
 const HEADER: usize = 1 + KeyId::LENGTH + NONCE_LEN;
 
-/// Messages one subkey may seal in the life of a process. With random 96-bit nonces NIST SP 800-38D permits 2^32 for a key.
+/// Messages one subkey may seal in the life of a process. With random 96-bit nonces NIST SP 800-38D permits 2^32 for a key. The count
+/// is the process's own: over restarts and several processes nothing adds it up.
 const MESSAGES_MAX: u64 = 1 << 31;
 
 /// Something about a key or a sealed message is wrong. Nothing of either is repeated.

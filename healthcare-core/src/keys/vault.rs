@@ -117,7 +117,7 @@ impl Vault {
     /// A cipher for what must open without the database: the audit log of each clinic, the users of the house.
     #[must_use]
     pub fn house_cipher(&self) -> HouseCipher {
-        HouseCipher { masters: self.masters.clone().into() }
+        HouseCipher { masters: self.masters.clone().into(), subkeys: Arc::default() }
     }
 
     /// A secret for one purpose of the house, the same every time: a signing key, a pepper.
@@ -153,13 +153,25 @@ fn scope_place(clinic: ClinicId) -> Vec<u8> {
     place(&[b"scope-key", clinic.as_uuid().as_bytes()])
 }
 
-/// Seals and opens without a look-up: a subkey for each clinic and purpose is derived from the master key itself.
-#[derive(Debug, Clone)]
+/// Seals and opens without a look-up: a subkey for each clinic and purpose is derived from the master key itself, and kept.
+#[derive(Clone)]
 pub struct HouseCipher {
     masters: Arc<[MasterKey]>,
+    subkeys: Arc<RwLock<HashMap<SubkeyName, Arc<Subkey>>>>,
+}
+
+type SubkeyName = (KeyId, String, ClinicId);
+
+impl fmt::Debug for HouseCipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HouseCipher").field("masters", &self.masters).finish_non_exhaustive()
+    }
 }
 
 impl HouseCipher {
+    /// The most subkeys that are kept; beyond it all are derived anew.
+    const SUBKEYS_MAX: usize = 10_000;
+
     /// Seals bytes of a clinic for one purpose. `context` is authenticated and must be the same when opened.
     ///
     /// # Errors
@@ -172,7 +184,7 @@ impl HouseCipher {
         plain: &[u8],
     ) -> Result<Vec<u8>, KeyError> {
         let master = self.masters.last().ok_or(KeyError::System)?;
-        subkey(master, purpose, clinic)?.seal(&place(&[context]), plain)
+        self.subkey(master, purpose, clinic)?.seal(&place(&[context]), plain)
     }
 
     /// Opens what [`seal`](Self::seal) sealed for the same purpose, clinic and context.
@@ -188,10 +200,22 @@ impl HouseCipher {
     ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let id = key_of(sealed)?;
         let master = self.masters.iter().find(|master| master.id() == id).ok_or(KeyError::UnknownKey(id))?;
-        subkey(master, purpose, clinic)?.open(&place(&[context]), sealed)
+        self.subkey(master, purpose, clinic)?.open(&place(&[context]), sealed)
     }
-}
 
-fn subkey(master: &MasterKey, purpose: &str, clinic: ClinicId) -> Result<Subkey, KeyError> {
-    Subkey::derived(master.id(), master.bytes(), &[b"house", purpose.as_bytes(), clinic.as_uuid().as_bytes()])
+    /// Kept, so that a record costs no derivation and the messages of a key are counted.
+    fn subkey(&self, master: &MasterKey, purpose: &str, clinic: ClinicId) -> Result<Arc<Subkey>, KeyError> {
+        let name = (master.id(), purpose.to_owned(), clinic);
+        if let Some(subkey) = self.subkeys.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
+            return Ok(Arc::clone(subkey));
+        }
+        let scope = clinic.as_uuid();
+        let info: &[&[u8]] = &[b"house", purpose.as_bytes(), scope.as_bytes()];
+        let subkey = Arc::new(Subkey::derived(master.id(), master.bytes(), info)?);
+        let mut subkeys = self.subkeys.write().unwrap_or_else(PoisonError::into_inner);
+        if subkeys.len() >= Self::SUBKEYS_MAX {
+            subkeys.clear();
+        }
+        Ok(Arc::clone(subkeys.entry(name).or_insert(subkey)))
+    }
 }
