@@ -1,11 +1,11 @@
 //! The application: every part a handler may need, wired once.
 
-use crate::{config::Network, pages::PageSessions, stores::Stores};
+use crate::{LogWatch, config::Network, pages::PageSessions, stores::Stores};
 use healthcare_audit::AuditLog;
 use healthcare_core::{Appointments, Clock, Edge, Gate, System, Vault};
 use healthcare_rbac::{login::LoginService, session::SessionGuard, token::TokenService, user::UserStore};
 use healthcare_resilience::{Health, Stage};
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, sync::Arc};
 
 /// What the edge needs to know of the configuration.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +40,8 @@ pub struct App {
     pub users: Arc<dyn UserStore>,
     /// The audit log.
     pub audit: AuditLog,
-    /// The directory of the audit log, for its verifier.
-    pub audit_dir: PathBuf,
+    /// Verifies it.
+    pub log_watch: Arc<LogWatch>,
     /// Every clinic's keys.
     pub keys: Arc<Vault>,
     /// The time.

@@ -4,6 +4,7 @@
 //! [`fhir`] for bundles, [`config`] for settings.
 
 mod app;
+mod log_watch;
 mod stores;
 
 pub mod api;
@@ -17,4 +18,5 @@ pub mod seed;
 pub mod wiring;
 
 pub use app::{App, EdgeSettings};
+pub use log_watch::LogWatch;
 pub use stores::{ChartWriter, ClinicStore, PatientRepository, ReplyStore, Repository, Stores, Told};

@@ -12,6 +12,7 @@ on_both_databases!(
     patients_are_written_once_and_found_again,
     another_clinic_is_as_good_as_nothing,
     booking_and_every_step,
+    a_doctor_books_somebody_new_and_may_then_read_them,
     one_slot_is_booked_once,
     bad_input_is_never_our_fault,
     addresses_and_tokens_that_lead_nowhere,
@@ -249,6 +250,26 @@ async fn booking_and_every_step(site: Site) {
     running.stop().await;
 }
 
+async fn a_doctor_books_somebody_new_and_may_then_read_them(site: Site) {
+    let running = site.start().await;
+    let desk = Client::signed_in(running.address, "receptionist@harbour.example").await;
+    let doctor = Client::signed_in(running.address, "doctor@harbour.example").await;
+    let id = new_patient(&desk, "Erstkontakt").await["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/patients/{id}/record");
+    doctor.get(&path).await.expect(403);
+    let (who, place) = practitioner(&desk, "Okafor").await;
+    let book = |patient: &str| json!({"patient_id": patient, "practitioner_id": who, "location_id": place, "service": "consultation", "start": weekday_at(16, 0)});
+    doctor.post("/api/v1/appointments", &book("0196d000-0000-7000-8000-00000000ffff")).await.expect(422);
+    doctor.post("/api/v1/appointments", &book(&id)).await.expect(201);
+    assert_eq!(doctor.get(&path).await.expect(200).json()["patient"]["family"], "Erstkontakt");
+    // Nobody books into a colleague's diary by this way.
+    let (other, place) = practitioner(&desk, "Moreau").await;
+    let stranger = new_patient(&desk, "Fremder").await["id"].clone();
+    let body = json!({"patient_id": stranger, "practitioner_id": other, "location_id": place, "service": "consultation", "start": weekday_at(9, 0)});
+    doctor.post("/api/v1/appointments", &body).await.expect(403);
+    running.stop().await;
+}
+
 async fn one_slot_is_booked_once(site: Site) {
     let running = site.start().await;
     let desk = Client::signed_in(running.address, "receptionist@harbour.example").await;
@@ -368,6 +389,8 @@ async fn the_audit_log_answers_those_who_may_ask(site: Site) {
     let elsewhere = Client::signed_in(running.address, "auditor@hill.example").await;
     let theirs = elsewhere.get(&format!("/api/v1/audit?patient_id={id}")).await.expect(200).json();
     assert_eq!(theirs["items"], json!([]), "another clinic's log is another log");
+    auditor.get("/api/v1/audit/verify").await.expect(200);
+    // The second time it begins where the first ended.
     let verdict = auditor.get("/api/v1/audit/verify").await.expect(200).json();
     assert_eq!((&verdict["sound"], &verdict["findings"]), (&json!(true), &json!([])));
     let first = auditor.get("/api/v1/audit?limit=1").await.expect(200).json();

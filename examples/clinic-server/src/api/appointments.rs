@@ -299,6 +299,8 @@ pub(super) fn book_problem(error: BookError, time: &'static str) -> Problem {
         BookError::Range(wrong) => Problem::field(time, wrong.to_string()),
         BookError::Hours(wrong) => Problem::of(code).saying(wrong.to_string()),
         BookError::Step(wrong) => Problem::of(code).saying(wrong.to_string()),
+        // The caller may book, and not this: another's diary.
+        BookError::Access(AccessError::OutsideGrant) => Problem::of(ErrorCode::AccessDenied),
         BookError::Access(error) => error.into(),
         _ => Problem::of(code),
     }

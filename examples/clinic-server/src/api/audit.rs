@@ -8,7 +8,7 @@ use crate::{
 use axum::extract::State;
 use healthcare_audit::{
     Entry, Query as LogQuery,
-    verify::{Report, Verdict, Verifier},
+    verify::{Report, Verdict},
 };
 use healthcare_core::{Actor, AuditEvent, ErrorCode, List, Outcome, Record, RequestContext, Rows, record};
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ pub(super) async fn list(
     Ok(axum::Json(entries(&app, &caller.context, asked).await?))
 }
 
-/// Checks the log, up to its present end.
+/// Checks what came since the last check, up to the log's present end. `clinic-server audit verify` checks it all.
 #[utoipa::path(get, path = "/audit/verify", tag = "audit", responses((status = 200, body = VerdictView)))]
 pub(super) async fn verify(
     State(app): State<Arc<App>>,
@@ -124,10 +124,8 @@ pub(crate) async fn entries(
 /// What the verifier says, after the gate has let the caller in.
 pub(crate) async fn verdict(app: &App, context: &RequestContext) -> Result<VerdictView, Problem> {
     drop(let_in(app, context).await?);
-    // What the writer adds meanwhile is left alone.
-    let head = app.audit.head();
-    let verifier = Verifier::directory(&app.audit_dir).until(head.entries.saturating_sub(1));
-    let report = blocking(move || verifier.run()).await?.map_err(|error| {
+    let (watch, log) = (Arc::clone(&app.log_watch), app.audit.clone());
+    let report = blocking(move || watch.verify(&log)).await?.map_err(|error| {
         tracing::error!(%error, "the audit log cannot be read");
         Problem::of(ErrorCode::AuditUnavailable)
     })?;

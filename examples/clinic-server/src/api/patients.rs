@@ -274,6 +274,24 @@ pub(crate) async fn read_patient(
     found.await.map_err(|error: AccessError| Problem::from(error).missing_is(ErrorCode::PatientNotFound))
 }
 
+/// Whether there is such a patient, for a caller who may book for people they may not read: a doctor's new patient becomes theirs with the
+/// appointment. The look-up is a named job's, and in the log like any other.
+pub(crate) async fn exists(app: &App, caller: &Caller, id: Id<Patient>) -> Result<bool, Problem> {
+    match read_patient(app, &caller.context, id).await {
+        Ok(_) => return Ok(true),
+        Err(problem) if problem.code == ErrorCode::PatientNotFound => return Ok(false),
+        Err(problem) if problem.code.status() != 403 => return Err(problem),
+        Err(_) => {}
+    }
+    let role = "IMPORT".parse().map_err(|_| Problem::of(ErrorCode::Internal))?;
+    let job = app.system.job("find-booked-patient", role, caller.context.clinic());
+    match read_patient(app, &job, id).await {
+        Ok(_) => Ok(true),
+        Err(problem) if problem.code == ErrorCode::PatientNotFound => Ok(false),
+        Err(problem) => Err(problem),
+    }
+}
+
 /// A new patient.
 #[utoipa::path(post, path = "/patients", tag = "patients", request_body = NewPatient, responses((status = 201, body = PatientView)))]
 pub(super) async fn create(

@@ -39,7 +39,7 @@ async fn shown(app: &App, visitor: Visitor, verdict: Option<Verdict>) -> Result<
 
 fn said(verdict: &VerdictView) -> Verdict {
     let text = if verdict.sound {
-        format!("{} entries checked: each is in its place and unchanged.", verdict.entries)
+        format!("The log has {} entries: each is in its place and unchanged.", verdict.entries)
     } else {
         format!("The log is not whole. {}", verdict.findings.join(" · "))
     };

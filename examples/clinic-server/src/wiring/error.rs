@@ -19,7 +19,9 @@ pub enum StartError {
     #[error("the path of the database file is not Unicode: choose another with --database-url")]
     DatabasePath,
     /// The database's file cannot be made.
-    #[error("the database file cannot be made: see that its directory exists and can be written, or choose another with --database-url")]
+    #[error(
+        "the database file cannot be made: see that its directory exists and can be written, or choose another with --database-url"
+    )]
     DatabaseFile(#[source] std::io::Error),
     /// The database cannot be used.
     #[error("--database-url: {0}")]

@@ -19,7 +19,7 @@ use ready::own_file;
 pub use ready::{check_directory, prepare_directory};
 
 use crate::{
-    App, EdgeSettings,
+    App, EdgeSettings, LogWatch,
     config::{Config, DatabaseConfig, Environment, KeySource, Transport},
     pages::PageSessions,
     stores::{Stores, Told},
@@ -145,7 +145,7 @@ pub async fn wire_with(
         users: accounts.users,
         health: health(&shutdown, &database, &audit)?,
         audit,
-        audit_dir,
+        log_watch: Arc::new(LogWatch::new(audit_dir, &vault).map_err(StartError::Wiring)?),
         pages: PageSessions::new(&vault, config.is_https()).map_err(StartError::Keys)?,
         keys: vault,
         clock,
