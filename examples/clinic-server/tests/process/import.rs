@@ -289,8 +289,7 @@ fn people(folder: &Path) -> Vec<Person> {
 
 fn whole_sample(site: &Site) {
     let Some(folder) = sample() else {
-        println!("skipped: no synthea-r4 in HEALTHCARE_TEST_DATA or ../shared/data");
-        return;
+        return println!("skipped: no synthea-r4 in HEALTHCARE_TEST_DATA or ../shared/data");
     };
     let server = site.start();
     let said = import(site, &folder, 0);

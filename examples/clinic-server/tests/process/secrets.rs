@@ -112,10 +112,13 @@ fn speak_of_it(client: &mut Client) {
     client.get(&format!("/api/v1/patients/{id}/record")).unwrap().expect(200);
 }
 
+/// A request: method, path, headers, body.
+type Asked<'a> = (&'a str, String, Vec<(&'a str, String)>, Option<Value>);
+
 /// Sends it where it does not belong: no answer may say it back.
 fn say_it_wrongly(client: &mut Client) {
     let patients = "/api/v1/patients";
-    let wrong: Vec<(&str, String, Vec<(&str, String)>, Option<Value>)> = vec![
+    let wrong: Vec<Asked<'_>> = vec![
         ("GET", format!("{patients}/{CANARY}"), vec![], None),
         ("GET", format!("/api/v1/{CANARY}"), vec![], None),
         ("GET", format!("/{CANARY}"), vec![], None),

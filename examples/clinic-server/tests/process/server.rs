@@ -46,7 +46,7 @@ impl Written {
                 return Some(found.to_owned());
             }
             let left = end.checked_duration_since(Instant::now());
-            let Some(left) = left.filter(|_| !state.1) else { return None };
+            let left = left.filter(|_| !state.1)?;
             state = self.0.1.wait_timeout(state, left).unwrap().0;
         }
     }
