@@ -5,7 +5,7 @@
 mod site;
 
 use healthcare_core::{
-    AccessError, ClinicId, Create, Criteria, Encounter, Id, Outbox, OutboxMessage, PageRequest, Part,
+    AccessError, ClinicId, Clock, Create, Criteria, Encounter, Id, Outbox, OutboxMessage, PageRequest, Part,
     Patient, Phi, Practitioner, Profile, Reader, Record, RelationSource, Remember, Search, Searcher, Update,
     Writer, encounter, patient, testing::Stage,
 };
@@ -154,6 +154,13 @@ async fn remembers(site: Site) {
     assert!(store.remembered(&context, user, [9; 32]).await.unwrap().is_none());
     let another = stage.context().actor().user();
     assert!(store.remembered(&context, another, [1; 32]).await.unwrap().is_none(), "keys are a user's own");
+    let (at, later) = (stage.clock.now(), SignedDuration::from_hours(25));
+    assert_eq!(store.forget_replies(&context, at, 10).await.unwrap(), 0, "none is older");
+    let tomorrow = at.checked_add(later).unwrap();
+    let abroad = stage.context_in(stage.other);
+    assert_eq!(store.forget_replies(&abroad, tomorrow, 10).await.unwrap(), 0, "another clinic's stay");
+    assert_eq!(store.forget_replies(&context, tomorrow, 2).await.unwrap(), 2, "no more than asked");
+    assert_eq!(store.forget_replies(&context, tomorrow, 10).await.unwrap(), 1);
     assert!(store.remembered(&stage.context_in(stage.other), user, [1; 32]).await.unwrap().is_none());
     site.remove().await;
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 pub(crate) const CLINIC: &[(&str, Statement<Clinic>)] = &[
+    ("store::FORGET", store::FORGET),
     ("store::REMEMBERED", store::REMEMBERED),
     ("write::REMEMBER", write::REMEMBER),
     ("write::SUBJECT_KEY", write::SUBJECT_KEY),

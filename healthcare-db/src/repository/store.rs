@@ -9,6 +9,7 @@ use healthcare_core::{
     AccessError, ChartRows, ClinicScope, Entry, Record, RequestContext, ScopeKeys, StorageDoor, UserId,
     Value, Vault,
 };
+use jiff::Timestamp;
 use std::{fmt, sync::Arc};
 
 /// The rows of one kind for a chart.
@@ -98,6 +99,24 @@ impl SqlStore {
         let row = transaction.fetch_optional(&REMEMBERED, values).await?;
         Ok(row.map(|row| Remembered::read(&row)).transpose()?)
     }
+
+    /// Forgets at most `limit` answers of the context's clinic that were kept before `before`, and says how many. A request that
+    /// comes again later is done again, so `before` is at least a day ago.
+    ///
+    /// # Errors
+    /// As [`remembered`](Self::remembered).
+    pub async fn forget_replies(
+        &self,
+        context: &RequestContext,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, AccessError> {
+        let mut transaction = self.database.write(self.door.scope(context)?).await?;
+        let forgotten =
+            transaction.execute(&FORGET, vec![Value::Time(before), Value::I64(limit.into())]).await?;
+        transaction.commit().await?;
+        Ok(forgotten)
+    }
 }
 
 /// An answer that was kept with the change it belongs to.
@@ -126,6 +145,10 @@ pub(super) fn actor_id(user: Option<UserId>) -> uuid::Uuid {
     user.map(|user| user.as_uuid()).unwrap_or_default()
 }
 
+pub(crate) const FORGET: Statement<Clinic> = clinic_sql!(
+    "DELETE FROM main.idempotency WHERE clinic_id = $1 AND (actor_id, key_hash) IN ( \
+         SELECT i.actor_id, i.key_hash FROM idempotency i WHERE i.clinic_id = $1 AND i.created_at < $2 LIMIT $3)"
+);
 pub(crate) const REMEMBERED: Statement<Clinic> = clinic_sql!(
     "SELECT request_hash, reply FROM idempotency WHERE clinic_id = $1 AND actor_id = $2 AND key_hash = $3"
 );

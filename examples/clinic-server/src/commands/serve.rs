@@ -72,6 +72,7 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
     load_plugins(&server).await?;
     let listeners = listen_to_events(&server).await?;
     relay(&mut server)?;
+    housekeeping(&mut server)?;
     let address = listener.local_addr().map_err(StartError::Listen)?;
     let handle = Handle::new();
     let router = http::wrap(api::routes(&server.app).merge(pages::routes()), Arc::clone(&server.app));
@@ -180,6 +181,14 @@ fn relay(server: &mut Server) -> Result<(), StartError> {
     let stage = server.shutdown.stage("relay").map_err(|error| StartError::Wiring(Box::new(error)))?;
     let work = relay.run(stage.token());
     drop(stage.spawn("relay", work).map_err(|error| StartError::Wiring(Box::new(error)))?);
+    Ok(())
+}
+
+fn housekeeping(server: &mut Server) -> Result<(), StartError> {
+    let Some(housekeeping) = server.housekeeping.take() else { return Ok(()) };
+    let stage = server.shutdown.stage("housekeeping").map_err(|error| StartError::Wiring(Box::new(error)))?;
+    let work = housekeeping.run(stage.token());
+    drop(stage.spawn("housekeeping", work).map_err(|error| StartError::Wiring(Box::new(error)))?);
     Ok(())
 }
 

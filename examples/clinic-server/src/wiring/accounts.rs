@@ -22,6 +22,7 @@ pub(super) struct Accounts {
     pub(super) tokens: TokenService,
     pub(super) guard: SessionGuard,
     pub(super) users: Arc<dyn UserStore>,
+    pub(super) sessions: Arc<dyn SessionStore>,
 }
 
 /// Every secret comes from the vault, each for its own purpose, so that a restart and a second process know the same ones.
@@ -45,7 +46,7 @@ pub(super) fn wire(
             .map_err(|error| wrong(error.into()))?;
     let login = LoginService::new(LoginParts {
         users: Arc::clone(&users),
-        sessions,
+        sessions: Arc::clone(&sessions),
         guard: guard.clone(),
         hasher: PasswordHasher::new(HasherConfig::default()).map_err(|error| wrong(error.into()))?,
         tokens: tokens.clone(),
@@ -57,7 +58,7 @@ pub(super) fn wire(
         clock: Arc::clone(clock),
         config: SessionConfig::default(),
     });
-    Ok(Accounts { login, tokens, guard, users })
+    Ok(Accounts { login, tokens, guard, users, sessions })
 }
 
 /// The key of the sign-in index.

@@ -10,11 +10,13 @@
 mod accounts;
 mod cipher;
 mod error;
+mod housekeeping;
 mod late;
 mod ready;
 
 pub(crate) use accounts::email_key;
 pub use error::StartError;
+pub use housekeeping::Housekeeping;
 use ready::own_file;
 pub use ready::{check_directory, prepare_directory};
 
@@ -28,8 +30,8 @@ use cipher::HouseBodies;
 use healthcare_audit::AuditLog;
 use healthcare_cache::{CachedRelations, Purge};
 use healthcare_core::{
-    Appointment, Appointments, Boundary, Clock, Eligibility, KeyFile, KeyProvider, KeyVariable, Plugins,
-    SystemClock, Vault,
+    Appointment, Appointments, Boundary, Clock, Eligibility, InvalidRole, KeyFile, KeyProvider, KeyVariable,
+    Plugins, SystemClock, Vault,
 };
 use healthcare_db::{Database, Dialect, SqlOutbox, SqlRelations, SqlScopeKeys, SqlStore};
 use healthcare_messaging::{InProcessBus, Relay, Wake};
@@ -50,6 +52,8 @@ pub struct Server {
     pub shutdown: Shutdown,
     /// Carries committed events to their listeners and outcomes to the audit log. Taken by whoever serves.
     pub relay: Option<Relay>,
+    /// Forgets what was kept long enough. Taken by whoever serves.
+    pub housekeeping: Option<Housekeeping>,
     /// The plugins of appointments, to be told of events.
     pub plugins: Arc<Plugins>,
     /// The events of this process.
@@ -98,7 +102,9 @@ pub async fn wire_with(
     prepare_directory(&config.data_dir)?;
     let (database, relay_database) = connect(&config.database).await?;
     let scope_keys = Arc::new(SqlScopeKeys::with_clock(database.clone(), Arc::clone(&clock)));
-    let vault = Arc::new(Vault::new(&*provider(&config.key)?, scope_keys).map_err(StartError::Keys)?);
+    let vault = Arc::new(
+        Vault::new(&*provider(&config.key)?, Arc::clone(&scope_keys) as _).map_err(StartError::Keys)?,
+    );
 
     let audit_dir = process.audit_dir(&config.data_dir);
     let audit = open_audit(&audit_dir, &vault, &clock)?;
@@ -113,7 +119,7 @@ pub async fn wire_with(
     let wake = Wake::new();
     let sql = SqlStore::new(database.clone(), boundary.storage.clone(), Arc::clone(&vault));
     let sql = Arc::new(sql.charting_all().charting::<Appointment>());
-    let store = Arc::new(Told::new(sql, purge, wake.clone()));
+    let store = Arc::new(Told::new(Arc::clone(&sql), purge, wake.clone()));
     let stores = Stores::of(&store);
     let plugins = Arc::new(Plugins::builder().with(Eligibility::new(Arc::clone(&store) as _)).build());
     let appointments = Appointments::new(
@@ -126,13 +132,22 @@ pub async fn wire_with(
 
     let shutdown = shutdown()?;
     let bus = InProcessBus::new();
-    let outbox = SqlOutbox::new(relay_database, Arc::clone(&vault), boundary.system.clone());
-    let relay = Relay::builder(Arc::new(outbox), Arc::new(bus.clone()), Arc::new(audit.clone()))
+    let outbox = Arc::new(SqlOutbox::new(relay_database, Arc::clone(&vault), boundary.system.clone()));
+    let relay = Relay::builder(Arc::clone(&outbox) as _, Arc::new(bus.clone()), Arc::new(audit.clone()))
         .clock(Arc::clone(&clock))
         .wake(&wake)
         .build()
         .map_err(|error| StartError::Wiring(error.into()))?;
     let accounts = accounts::wire(&vault, &database, &boundary.edge, &clock)?;
+    let housekeeping = Housekeeping {
+        store: sql,
+        outbox,
+        sessions: accounts.sessions,
+        scopes: scope_keys,
+        system: boundary.system.clone(),
+        clock: Arc::clone(&clock),
+        role: "RELAY".parse().map_err(|error: InvalidRole| StartError::Wiring(error.into()))?,
+    };
     let app = App {
         gate: boundary.gate,
         edge: boundary.edge,
@@ -152,7 +167,15 @@ pub async fn wire_with(
         requests: shutdown.stage("http").map_err(|error| StartError::Wiring(error.into()))?,
         settings: settings(config),
     };
-    Ok(Server { app: Arc::new(app), shutdown, relay: Some(relay), plugins, bus, database })
+    Ok(Server {
+        app: Arc::new(app),
+        shutdown,
+        relay: Some(relay),
+        housekeeping: Some(housekeeping),
+        plugins,
+        bus,
+        database,
+    })
 }
 
 fn settings(config: &Config) -> EdgeSettings {
@@ -228,6 +251,7 @@ fn shutdown() -> Result<Shutdown, StartError> {
     Shutdown::builder()
         .stage("http", Duration::from_secs(20))
         .stage("relay", Duration::from_secs(5))
+        .stage("housekeeping", Duration::from_secs(2))
         .build()
         .map_err(|error| StartError::Wiring(error.into()))
 }
