@@ -1,12 +1,14 @@
 //! Hashing with argon2id, off the async threads and never more at once than memory allows.
 
 use super::Password;
-use argon2::{
-    Algorithm, Argon2, Params, Version,
-    password_hash::{PasswordHasher as _, phc},
-};
+use argon2::{Algorithm, Argon2, Block, Params, Version, password_hash::phc};
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The cost of one hash. Stored beside each hash, so that it can grow.
@@ -142,6 +144,9 @@ struct Inner {
     /// Places for those running and those waiting.
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    /// The memory of hashes that are done, wiped, for those to come: at most as many as run at once. Given back to an allocator it would
+    /// stay with the thread that had it, and each of the runtime's many threads would come to hold some.
+    memory: Mutex<Vec<Vec<Block>>>,
 }
 
 impl fmt::Debug for PasswordHasher {
@@ -166,6 +171,7 @@ impl PasswordHasher {
             nobody: cost.nobody(),
             places: Arc::new(Semaphore::new(config.parallel.saturating_add(config.queue))),
             running: Arc::new(Semaphore::new(config.parallel)),
+            memory: Mutex::default(),
         })))
     }
 
@@ -254,18 +260,35 @@ impl Parsed {
 }
 
 impl Inner {
-    fn argon2(&self) -> Argon2<'_> {
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone())
+    /// The hash of these lengths and this cost.
+    fn derive(
+        &self,
+        params: Params,
+        password: &Password,
+        salt: &[u8],
+        out: &mut [u8],
+    ) -> Result<(), PasswordError> {
+        let blocks = params.block_count();
+        let kept = self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut memory =
+            kept.filter(|kept| kept.len() == blocks).unwrap_or_else(|| vec![Block::default(); blocks]);
+        let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let done = hash.hash_password_into_with_memory(password.as_bytes(), salt, out, &mut memory);
+        memory.fill(Block::default());
+        // What a costlier stored hash took is not kept.
+        if blocks == self.params.block_count() {
+            self.memory.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+        }
+        done.map_err(PasswordError::failed)
     }
 
     fn fresh(&self, password: &Password) -> Result<PasswordHash, PasswordError> {
-        let mut salt = [0_u8; 16];
+        let (mut salt, mut out) = ([0_u8; 16], [0_u8; 32]);
         SystemRandom::new().fill(&mut salt).map_err(|_| PasswordError::Failed(None))?;
-        let hash = self
-            .argon2()
-            .hash_password_with_salt(password.as_bytes(), &salt)
-            .map_err(PasswordError::failed)?;
-        Ok(PasswordHash(hash.to_string().into()))
+        self.derive(self.params.clone(), password, &salt, &mut out)?;
+        let HashParams { memory_kib: m, passes: t, lanes: p } = self.cost;
+        let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(out));
+        Ok(PasswordHash(format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${hash}").into()))
     }
 
     fn compare(&self, password: &Password, stored: Option<&PasswordHash>) -> Result<Verdict, PasswordError> {
@@ -281,9 +304,7 @@ impl Inner {
         )
         .map_err(|_| PasswordError::Unreadable)?;
         let mut out = vec![0_u8; parsed.hash.len()];
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into(password.as_bytes(), &parsed.salt, &mut out)
-            .map_err(PasswordError::failed)?;
+        self.derive(params, password, &parsed.salt, &mut out)?;
         if !crate::secret::same(&out, &parsed.hash) || !known {
             return Ok(Verdict::Wrong);
         }
@@ -312,8 +333,19 @@ mod tests {
         (release, hasher.run(move || wait.recv().map_err(PasswordError::failed)))
     }
 
-    async fn begun<F: Future>(mut future: Pin<&mut F>) -> bool {
-        std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+    /// What one poll gives. Never waits, so that a permit freed too early is a failure and not a hang.
+    async fn once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+        std::future::poll_fn(|cx| {
+            Poll::Ready(match future.as_mut().poll(cx) {
+                Poll::Ready(output) => Some(output),
+                Poll::Pending => None,
+            })
+        })
+        .await
+    }
+
+    async fn begun<F: Future>(future: Pin<&mut F>) -> bool {
+        once(future).await.is_none()
     }
 
     #[tokio::test]
@@ -326,7 +358,10 @@ mod tests {
         drop(work);
         let mut waiting = Box::pin(hasher.hash(&word));
         assert!(begun(waiting.as_mut()).await, "the work of the one who left still runs");
-        assert!(matches!(hasher.hash(&word).await, Err(PasswordError::Busy)), "no third");
+        assert!(
+            matches!(once(Box::pin(hasher.hash(&word)).as_mut()).await, Some(Err(PasswordError::Busy))),
+            "no third"
+        );
         drop(waiting);
         let mut waiting = Box::pin(hasher.hash(&word));
         assert!(begun(waiting.as_mut()).await, "one who only waited frees its place at once");
