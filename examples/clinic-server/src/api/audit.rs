@@ -223,20 +223,22 @@ fn who(actor: &Actor) -> String {
 fn outcome(event: &AuditEvent) -> String {
     let rows = |counts: &[healthcare_core::KindCount]| {
         // Entries of the log are not records: reading them gives no row of a repository.
-        let records = counts.iter().filter(|count| count.kind != AuditTrail::KIND);
-        let parts: Vec<_> = records.map(|count| format!("{} {}", count.count, count.kind)).collect();
-        parts.join(", ")
+        let mut records = counts.iter().filter(|count| count.kind != AuditTrail::KIND).peekable();
+        let nothing = if records.peek().is_some() { ": nothing" } else { "" };
+        let given: Vec<_> = records
+            .filter(|count| count.count > 0)
+            .map(|count| format!("{} {}", count.count, count.kind))
+            .collect();
+        if given.is_empty() { nothing.to_owned() } else { format!(": {}", given.join(", ")) }
     };
     match &event.outcome {
         Outcome::Allowed => "allowed".into(),
         Outcome::Denied(reason) => format!("denied: {reason}"),
-        Outcome::Disclosed { counts, .. } => {
-            format!("disclosed: {}", rows(counts)).trim_end_matches(": ").to_owned()
-        }
+        Outcome::Disclosed { counts, .. } => format!("disclosed{}", rows(counts)),
         Outcome::NotFound => "not found".into(),
         Outcome::Withheld => "withheld".into(),
         Outcome::Abandoned => "abandoned".into(),
-        Outcome::Written { counts, .. } => format!("written: {}", rows(counts)),
+        Outcome::Written { counts, .. } => format!("written{}", rows(counts)),
         Outcome::Unconfirmed => "unconfirmed".into(),
         Outcome::Noted(what) => what.to_string(),
         _ => "recorded".into(),

@@ -44,8 +44,7 @@ pub struct Running {
 
 /// Serves until it is told to stop.
 pub(super) async fn run(config: &Config) -> Result<bool, Failure> {
-    let running = start(config).await?;
-    let _signals = running.server.shutdown.listen(SecondSignal::Exit)?;
+    let running = begin(config, Signals::Heard).await?;
     announce(config, running.address);
     running.server.shutdown.until_begun().await;
     let report = running.stop().await;
@@ -58,10 +57,25 @@ pub(super) async fn run(config: &Config) -> Result<bool, Failure> {
 /// # Errors
 /// [`StartError`], which says what to set or repair.
 pub async fn start(config: &Config) -> Result<Running, StartError> {
+    begin(config, Signals::Ignored).await
+}
+
+/// Whether Ctrl-C ends the server in order: a program's own server hears it, one inside a test does not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signals {
+    Heard,
+    Ignored,
+}
+
+async fn begin(config: &Config, signals: Signals) -> Result<Running, StartError> {
     // Bound first: a second server on the same address must not touch the data.
     let listener = TcpListener::bind(config.listen).map_err(StartError::Listen)?;
     listener.set_nonblocking(true).map_err(StartError::Listen)?;
     let mut server = wiring::wire(config, Process::Serve).await?;
+    // Before the first request is answered: whoever waits for the server may end it at once.
+    if signals == Signals::Heard {
+        drop(server.shutdown.listen(SecondSignal::Exit).map_err(|error| StartError::Wiring(error.into()))?);
+    }
     match config.environment {
         Environment::Demo => {
             let fresh = seed(&server.app).await?;
