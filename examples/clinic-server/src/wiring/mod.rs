@@ -109,11 +109,7 @@ pub async fn wire_with(
     let audit_dir = process.audit_dir(&config.data_dir);
     let audit = open_audit(&audit_dir, &vault, &clock)?;
     let late = Arc::new(LateRelations::default());
-    let policy = Policy::clinic().map_err(StartError::Policy)?;
-    let boundary = Boundary::builder(PolicyAuthorizer::new(policy, Arc::clone(&late) as _), audit.clone())
-        .shared_clock(Arc::clone(&clock))
-        .build()
-        .map_err(|error| StartError::Wiring(error.into()))?;
+    let boundary = boundary(&late, &audit, &clock)?;
     let purge = relations(&late, &database, &boundary, &clock)?;
 
     let wake = Wake::new();
@@ -133,11 +129,7 @@ pub async fn wire_with(
     let shutdown = shutdown()?;
     let bus = InProcessBus::new();
     let outbox = Arc::new(SqlOutbox::new(relay_database, Arc::clone(&vault), boundary.system.clone()));
-    let relay = Relay::builder(Arc::clone(&outbox) as _, Arc::new(bus.clone()), Arc::new(audit.clone()))
-        .clock(Arc::clone(&clock))
-        .wake(&wake)
-        .build()
-        .map_err(|error| StartError::Wiring(error.into()))?;
+    let relay = relay(&outbox, &bus, &audit, (&clock, &wake))?;
     let accounts = accounts::wire(&vault, &database, &boundary.edge, &clock)?;
     let housekeeping = Housekeeping {
         store: sql,
@@ -176,6 +168,32 @@ pub async fn wire_with(
         bus,
         database,
     })
+}
+
+/// Who decides, and where decisions are recorded.
+fn boundary(
+    relations: &Arc<LateRelations>,
+    audit: &AuditLog,
+    clock: &Arc<dyn Clock>,
+) -> Result<Boundary, StartError> {
+    let policy = Policy::clinic().map_err(StartError::Policy)?;
+    Boundary::builder(PolicyAuthorizer::new(policy, Arc::clone(relations) as _), audit.clone())
+        .shared_clock(Arc::clone(clock))
+        .build()
+        .map_err(|error| StartError::Wiring(error.into()))
+}
+
+fn relay(
+    outbox: &Arc<SqlOutbox>,
+    bus: &InProcessBus,
+    audit: &AuditLog,
+    (clock, wake): (&Arc<dyn Clock>, &Wake),
+) -> Result<Relay, StartError> {
+    Relay::builder(Arc::clone(outbox) as _, Arc::new(bus.clone()), Arc::new(audit.clone()))
+        .clock(Arc::clone(clock))
+        .wake(wake)
+        .build()
+        .map_err(|error| StartError::Wiring(error.into()))
 }
 
 fn settings(config: &Config) -> EdgeSettings {
