@@ -195,6 +195,8 @@ async fn booking_and_every_step(site: Site) {
     let range = format!(
         "/api/v1/availability?practitioner_id={who}&service=consultation&from={day}T00:00:00&to={day}T23:59:00"
     );
+    let services = desk.get("/api/v1/services").await.expect(200).json();
+    assert!(services["items"].as_array().unwrap().iter().any(|service| service["code"] == "consultation"));
     let free = desk.get(&range).await.expect(200).json()["slots"].as_array().unwrap().len();
     assert_eq!(free, 16, "nine to five in half hours");
 

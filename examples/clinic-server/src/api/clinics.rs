@@ -1,4 +1,4 @@
-//! Clinics of the caller, and the locations of one.
+//! Clinics of the caller, and the locations and services of one.
 
 use super::list::{Listing, PageQuery};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 use axum::extract::State;
 use healthcare_core::{
-    AccessError, Clinic, Clues, ErrorCode, Id, Identity, List, Location, Read, Record, Released,
+    AccessError, Clinic, Clues, ErrorCode, Id, Identity, List, Location, Read, Record, Released, Service,
 };
 use healthcare_rbac::user::Membership;
 use serde::Serialize;
@@ -47,6 +47,28 @@ impl LocationView {
             zone: location.zone.to_string(),
             address: location.address.clone(),
             active: location.active,
+        }
+    }
+}
+
+/// Something that can be booked.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ServiceView {
+    /// What bookings and availability call it.
+    code: String,
+    name: String,
+    duration_minutes: u32,
+    /// Whether it can be booked.
+    active: bool,
+}
+
+impl ServiceView {
+    fn of(service: &Released<Service>) -> Self {
+        Self {
+            code: service.code.clone(),
+            name: service.name.clone(),
+            duration_minutes: service.duration_minutes,
+            active: service.active,
         }
     }
 }
@@ -111,4 +133,16 @@ pub(super) async fn locations(
     let grant = app.gate.open(&caller.context, List::<Location>::all()).await?;
     let rows = app.stores.locations.list(&grant, &page.request()?).await?;
     Ok(axum::Json(Listing::of(grant.release(rows).await?, LocationView::of)))
+}
+
+/// The clinic's services: what can be booked, and under which code.
+#[utoipa::path(get, path = "/services", tag = "clinics", params(PageQuery), responses((status = 200, body = Listing<ServiceView>)))]
+pub(super) async fn services(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(page): Query<PageQuery>,
+) -> Result<axum::Json<Listing<ServiceView>>, Problem> {
+    let grant = app.gate.open(&caller.context, List::<Service>::all()).await?;
+    let rows = app.stores.services.list(&grant, &page.request()?).await?;
+    Ok(axum::Json(Listing::of(grant.release(rows).await?, ServiceView::of)))
 }

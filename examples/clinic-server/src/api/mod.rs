@@ -49,6 +49,7 @@ fn signed_in() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(me::me))
         .routes(routes!(clinics::clinics))
         .routes(routes!(clinics::locations))
+        .routes(routes!(clinics::services))
         .routes(routes!(practitioners::practitioners))
         .routes(routes!(practitioners::availability))
         .routes(routes!(patients::list, patients::create))
