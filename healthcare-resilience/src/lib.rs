@@ -1,14 +1,32 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod breaker;
+mod bulkhead;
+mod class;
+mod clock;
+mod deadline;
+mod error;
+mod fallback;
 mod health;
+mod hedge;
+mod overload;
+mod rate;
+mod retry;
 mod shutdown;
+mod stack;
+mod start;
+mod sync;
 mod time_out;
+mod window;
 
 #[cfg(feature = "signal")]
 #[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
 pub use crate::shutdown::SecondSignal;
 pub use crate::{
+    class::{AnyError, BoxError, Class, Classify, ErrorChain},
+    clock::{Clock, ClockHand, Moment},
+    error::{CallError, RejectReason, Rejection},
     health::{CheckReport, Health, HealthBuilder, HealthConfigError, HealthReport, State, Unhealthy},
     shutdown::{
         CutOff, DrainReport, Guard, Shutdown, ShutdownBuilder, ShutdownConfigError, Stage, StageReport,

@@ -1,0 +1,1 @@
+//! Circuit breaker: stops calling what keeps failing, and finds out with few calls when it works again.

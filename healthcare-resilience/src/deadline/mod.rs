@@ -1,0 +1,1 @@
+//! Deadlines that travel with a request through queues, tries and waits.

@@ -1,0 +1,1 @@
+//! Fallback: what to answer when the call could not be.

@@ -1,0 +1,1 @@
+//! Hedging: a second try when the first is slow, paid from the retry budget.

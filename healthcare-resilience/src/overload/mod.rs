@@ -1,0 +1,1 @@
+//! Overload: adaptive concurrency, throttling, priority shedding, a dimmer for optional work, surge protection.

@@ -1,0 +1,1 @@
+//! Rate limits: GCRA in process, by key, and over Redis.

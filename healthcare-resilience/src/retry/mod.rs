@@ -1,0 +1,1 @@
+//! Retry: classification, backoff with jitter, and a budget so that retries cannot multiply an outage.

@@ -1,0 +1,1 @@
+//! Several policies as one, in an order that is checked when it is built.

@@ -1,0 +1,1 @@
+//! Start-up in order: what must be ready before what.

@@ -1,0 +1,1 @@
+//! Sliding windows over outcomes, by count and by time: constant cost, bounded memory.
