@@ -157,10 +157,11 @@ pub enum CallError<E> {
     #[error("the call failed")]
     Inner(#[source] E),
     /// A policy refused it: it was not made.
-    #[error(transparent)]
+    // Not transparent: that would hand out the refusal's own cause, and `Rejection::find` could not see it.
+    #[error("a policy refused the call")]
     Rejected(#[from] Rejection),
     /// It was made and dropped when its time was over: it may have had effects.
-    #[error(transparent)]
+    #[error("the call took too long")]
     Elapsed(#[from] Elapsed),
 }
 
