@@ -1,0 +1,268 @@
+use super::{Outcome, Reading};
+use crate::RejectReason;
+use ::metrics::{
+    Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
+    with_recorder,
+};
+use std::{array, fmt, sync::OnceLock, time::Duration};
+
+const REASONS: usize = RejectReason::WarmingUp as usize + 1;
+const READINGS: usize = Reading::Limit as usize + 1;
+const METADATA: Metadata<'static> =
+    Metadata::new("healthcare_resilience", Level::INFO, Some("healthcare_resilience"));
+
+/// What one policy counts. Built with the policy, shared by its clones.
+pub(crate) struct PolicyMetrics {
+    kind: &'static str,
+    policy: &'static str,
+    // Behind a pointer: a policy stays small whatever is counted.
+    series: Box<AllSeries>,
+}
+
+struct AllSeries {
+    calls: [Series<Counter>; Outcome::COUNT],
+    rejected: [Series<Counter>; REASONS],
+    readings: [Series<Gauge>; READINGS],
+    seconds: Series<Histogram>,
+}
+
+impl PolicyMetrics {
+    pub(crate) fn new(kind: &'static str, policy: &'static str) -> Self {
+        let series = Box::new(AllSeries {
+            calls: array::from_fn(|_| Series::default()),
+            rejected: array::from_fn(|_| Series::default()),
+            readings: array::from_fn(|_| Series::default()),
+            seconds: Series::default(),
+        });
+        Self { kind, policy, series }
+    }
+
+    pub(crate) fn call(&self, outcome: Outcome) {
+        let Some(series) = self.series.calls.get(outcome as usize) else { return };
+        let key = || self.key(CALLS.name, Some(("outcome", outcome.as_str())));
+        series.act(key, |recorder, key| CALLS.counter(recorder, key), |counter| counter.increment(1));
+    }
+
+    pub(crate) fn rejected(&self, reason: RejectReason) {
+        let Some(series) = self.series.rejected.get(reason as usize) else { return };
+        let key = || self.key(REJECTED.name, Some(("reason", reason.as_str())));
+        series.act(key, |recorder, key| REJECTED.counter(recorder, key), |counter| counter.increment(1));
+    }
+
+    /// For what is rare: the series is looked up each time.
+    pub(crate) fn event(&self, event: &'static str) {
+        let key = self.key(EVENTS.name, Some(("event", event)));
+        with_recorder(|recorder| EVENTS.counter(recorder, &key).increment(1));
+    }
+
+    pub(crate) fn took(&self, time: Duration) {
+        let key = || self.key(SECONDS.name, None);
+        self.series.seconds.act(
+            key,
+            |recorder, key| SECONDS.histogram(recorder, key),
+            |histogram| histogram.record(time),
+        );
+    }
+
+    pub(crate) fn set(&self, reading: Reading, value: f64) {
+        self.reading(reading, |gauge| gauge.set(value));
+    }
+
+    pub(crate) fn add(&self, reading: Reading, by: f64) {
+        self.reading(reading, |gauge| gauge.increment(by));
+    }
+
+    fn reading(&self, reading: Reading, act: impl FnOnce(&Gauge)) {
+        let Some(series) = self.series.readings.get(reading as usize) else { return };
+        let described = reading.described();
+        series.act(|| self.key(described.name, None), |recorder, key| described.gauge(recorder, key), act);
+    }
+
+    fn key(&self, name: &'static str, label: Option<(&'static str, &'static str)>) -> Key {
+        let labels = [Some(("kind", self.kind)), Some(("policy", self.policy)), label];
+        let labels = labels.into_iter().flatten().map(|(key, value)| Label::from_static_parts(key, value));
+        Key::from_parts(name, labels.collect::<Vec<_>>())
+    }
+}
+
+impl fmt::Debug for PolicyMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolicyMetrics").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+/// One series, and the handle to it once there is somebody to count for.
+struct Series<H> {
+    key: OnceLock<Key>,
+    handle: OnceLock<H>,
+}
+
+impl<H> Default for Series<H> {
+    fn default() -> Self {
+        Self { key: OnceLock::new(), handle: OnceLock::new() }
+    }
+}
+
+impl<H> Series<H> {
+    #[inline]
+    fn act(
+        &self,
+        key: impl FnOnce() -> Key,
+        make: impl FnOnce(&dyn Recorder, &Key) -> H,
+        act: impl FnOnce(&H),
+    ) {
+        match self.handle.get() {
+            Some(handle) => act(handle),
+            None => self.first(key, make, act),
+        }
+    }
+
+    #[cold]
+    fn first(
+        &self,
+        key: impl FnOnce() -> Key,
+        make: impl FnOnce(&dyn Recorder, &Key) -> H,
+        act: impl FnOnce(&H),
+    ) {
+        // Kept apart from the handle, so that counting for nobody allocates once and not each time.
+        let key = self.key.get_or_init(key);
+        with_recorder(|recorder| {
+            let handle = make(recorder, key);
+            act(&handle);
+            // What the facade has while no recorder is installed holds nothing, and so has no size. Its handle would be
+            // kept for ever, deaf to the recorder that comes later.
+            if size_of_val(recorder) != 0 {
+                // Another thread may have been first; both handles lead to one series.
+                let _ = self.handle.set(handle);
+            }
+        });
+    }
+}
+
+/// A name, its unit, and what the recorder is told about it.
+struct Described {
+    name: &'static str,
+    unit: Unit,
+    text: &'static str,
+}
+
+const CALLS: Described = Described {
+    name: "resilience_calls_total",
+    unit: Unit::Count,
+    text: "Calls that were let through, by how they ended",
+};
+const REJECTED: Described = Described {
+    name: "resilience_rejected_total",
+    unit: Unit::Count,
+    text: "Calls that were refused, by reason",
+};
+const EVENTS: Described = Described {
+    name: "resilience_events_total",
+    unit: Unit::Count,
+    text: "What happened besides: retries, hedges, changes of state",
+};
+const SECONDS: Described =
+    Described { name: "resilience_call_seconds", unit: Unit::Seconds, text: "How long calls took" };
+
+impl Reading {
+    const fn described(self) -> Described {
+        let (name, text) = match self {
+            Self::State => ("resilience_state", "State as a number; 0 is normal"),
+            Self::InFlight => ("resilience_in_flight", "Calls under way"),
+            Self::Waiting => ("resilience_waiting", "Calls waiting for a place or a turn"),
+            Self::Limit => ("resilience_limit", "The limit that holds now"),
+        };
+        Described { name, unit: Unit::Count, text }
+    }
+}
+
+impl Described {
+    fn counter(&self, recorder: &dyn Recorder, key: &Key) -> Counter {
+        recorder.describe_counter(KeyName::from_const_str(self.name), Some(self.unit), self.text());
+        recorder.register_counter(key, &METADATA)
+    }
+
+    fn gauge(&self, recorder: &dyn Recorder, key: &Key) -> Gauge {
+        recorder.describe_gauge(KeyName::from_const_str(self.name), Some(self.unit), self.text());
+        recorder.register_gauge(key, &METADATA)
+    }
+
+    fn histogram(&self, recorder: &dyn Recorder, key: &Key) -> Histogram {
+        recorder.describe_histogram(KeyName::from_const_str(self.name), Some(self.unit), self.text());
+        recorder.register_histogram(key, &METADATA)
+    }
+
+    const fn text(&self) -> SharedString {
+        SharedString::const_str(self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::metrics::with_local_recorder;
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+
+    fn seen(snapshotter: &Snapshotter) -> Vec<String> {
+        let line = |(key, unit, text, value): (metrics_util::CompositeKey, Option<Unit>, _, _)| {
+            assert!(unit.is_some() && Option::<SharedString>::is_some(&text), "{key:?} is not described");
+            let key = key.key();
+            let labels: Vec<_> =
+                key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+            let value = match value {
+                DebugValue::Counter(count) => count.to_string(),
+                DebugValue::Gauge(value) => value.to_string(),
+                DebugValue::Histogram(values) => format!("{values:?}"),
+            };
+            format!("{}{{{}}} {value}", key.name(), labels.join(","))
+        };
+        let mut lines: Vec<_> = snapshotter.snapshot().into_vec().into_iter().map(line).collect();
+        lines.sort();
+        lines
+    }
+
+    fn count(metrics: &PolicyMetrics) {
+        metrics.call(Outcome::Success);
+        metrics.call(Outcome::Stale);
+        metrics.rejected(RejectReason::WarmingUp);
+        metrics.event("opened");
+        metrics.took(Duration::from_millis(250));
+        metrics.set(Reading::State, 2.0);
+        metrics.add(Reading::InFlight, 1.0);
+    }
+
+    #[test]
+    fn every_series_is_labelled_described_and_counted_through_its_kept_handle() {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let metrics = PolicyMetrics::new("breaker", "billing");
+        with_local_recorder(&recorder, || count(&metrics));
+        // The handles are kept: they lead to their recorder from outside of its scope, too. An event is looked up.
+        count(&metrics);
+        assert_eq!(
+            seen(&snapshotter),
+            [
+                "resilience_call_seconds{kind=breaker,policy=billing} [0.25, 0.25]",
+                "resilience_calls_total{kind=breaker,policy=billing,outcome=stale} 2",
+                "resilience_calls_total{kind=breaker,policy=billing,outcome=success} 2",
+                "resilience_events_total{kind=breaker,policy=billing,event=opened} 1",
+                "resilience_in_flight{kind=breaker,policy=billing} 2",
+                "resilience_rejected_total{kind=breaker,policy=billing,reason=warming_up} 2",
+                "resilience_state{kind=breaker,policy=billing} 2",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_recorder_that_comes_after_the_first_call_is_heard() {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let metrics = PolicyMetrics::new("breaker", "billing");
+        metrics.call(Outcome::Success);
+        with_local_recorder(&recorder, || metrics.call(Outcome::Success));
+        assert_eq!(
+            seen(&snapshotter),
+            ["resilience_calls_total{kind=breaker,policy=billing,outcome=success} 1"]
+        );
+    }
+}
