@@ -101,6 +101,8 @@ pub enum RejectReason {
     Throttled,
     /// The deadline is over, or would be before the call could be made.
     DeadlineOver,
+    /// The runtime that was to run the work is stopping.
+    Stopping,
     /// The program is starting and lets calls in gradually.
     WarmingUp,
 }
@@ -123,6 +125,7 @@ impl RejectReason {
             Self::Dimmed => "dimmed",
             Self::Throttled => "throttled",
             Self::DeadlineOver => "deadline_over",
+            Self::Stopping => "stopping",
             Self::WarmingUp => "warming_up",
         }
     }
@@ -144,6 +147,7 @@ impl fmt::Display for RejectReason {
             Self::Dimmed => "overloaded: optional work is left out now",
             Self::Throttled => "the callee refuses so many calls that this one was not sent",
             Self::DeadlineOver => "the deadline is over",
+            Self::Stopping => "the runtime that was to run the work is stopping",
             Self::WarmingUp => "starting up: calls are let in gradually",
         })
     }
