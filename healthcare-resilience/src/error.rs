@@ -44,16 +44,21 @@ impl Rejection {
     /// The refusal in `error` or in the chain of its causes.
     #[must_use]
     pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
-        let mut next = Some(error);
-        for _ in 0..CHAIN_MAX {
-            let error = next?;
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
-            }
-            next = error.source();
-        }
-        None
+        in_chain(error)
     }
+}
+
+/// The first error of type `T`, from `error` along its causes.
+pub(crate) fn in_chain<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    for _ in 0..CHAIN_MAX {
+        let error = next?;
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// A chain of causes can be made to end nowhere.

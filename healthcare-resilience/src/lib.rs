@@ -34,5 +34,5 @@ pub use crate::{
         CutOff, DrainReport, Guard, Shutdown, ShutdownBuilder, ShutdownConfigError, Stage, StageReport,
         Stopping, Token, UnknownStage,
     },
-    time_out::{Elapsed, TimeOut, TimeOutError, TimeOutFuture, TimeOutLayer, time_out},
+    time_out::{Elapsed, TimeOut, TimeOutFuture, TimeOutLayer, time_out},
 };

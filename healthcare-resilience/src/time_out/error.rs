@@ -1,4 +1,5 @@
-use std::time::Duration;
+use crate::error::in_chain;
+use std::{error::Error, time::Duration};
 
 /// A call was dropped because its time was over. It may have had effects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,16 +18,10 @@ impl Elapsed {
     pub const fn limit(&self) -> Duration {
         self.limit
     }
-}
 
-/// Why a call through [`TimeOut`](crate::TimeOut) failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TimeOutError<E> {
-    /// The time was over and the call was dropped.
-    #[error(transparent)]
-    Elapsed(#[from] Elapsed),
-    /// The service itself failed, in time.
-    #[error("the service behind the time-out failed")]
-    Inner(#[source] E),
+    /// The time-out in `error` or in the chain of its causes: what an edge answers 504 for.
+    #[must_use]
+    pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        in_chain(error)
+    }
 }

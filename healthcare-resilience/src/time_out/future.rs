@@ -1,4 +1,5 @@
-use super::{Elapsed, TimeOutError};
+use super::Elapsed;
+use crate::BoxError;
 use pin_project_lite::pin_project;
 use std::{
     future::Future,
@@ -9,7 +10,7 @@ use std::{
 use tokio::time::Timeout;
 
 pin_project! {
-    /// The answer of [`TimeOut`](crate::TimeOut), or [`Elapsed`].
+    /// The answer of [`TimeOut`](crate::TimeOut), or [`Elapsed`] in a box.
     ///
     /// The call is dropped the moment this resolves, not when this future is dropped.
     #[derive(Debug)]
@@ -27,8 +28,12 @@ impl<F: Future> TimeOutFuture<F> {
     }
 }
 
-impl<F: Future<Output = Result<T, E>>, T, E> Future for TimeOutFuture<F> {
-    type Output = Result<T, TimeOutError<E>>;
+impl<F, T, E> Future for TimeOutFuture<F>
+where
+    F: Future<Output = Result<T, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<T, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -38,8 +43,8 @@ impl<F: Future<Output = Result<T, E>>, T, E> Future for TimeOutFuture<F> {
         // The holder may keep this future for long; the call must not live on inside it.
         this.call.set(None);
         Poll::Ready(match done {
-            Ok(answer) => answer.map_err(TimeOutError::Inner),
-            Err(_) => Err(TimeOutError::Elapsed(Elapsed::after(*this.limit))),
+            Ok(answer) => answer.map_err(Into::into),
+            Err(_) => Err(Elapsed::after(*this.limit).into()),
         })
     }
 }

@@ -4,12 +4,9 @@ mod error;
 mod future;
 mod layer;
 
-pub use self::{
-    error::{Elapsed, TimeOutError},
-    future::TimeOutFuture,
-    layer::TimeOutLayer,
-};
+pub use self::{error::Elapsed, future::TimeOutFuture, layer::TimeOutLayer};
 
+use crate::BoxError;
 use std::{
     future::IntoFuture,
     task::{Context, Poll},
@@ -41,7 +38,9 @@ pub async fn time_out<W: IntoFuture>(limit: Duration, work: W) -> Result<W::Outp
 
 /// A service whose calls take at most a given time. Made by [`TimeOutLayer`].
 ///
-/// The time runs from `call`, not from `poll_ready`: waiting for readiness is the caller's to bound.
+/// The time runs from `call`, not from `poll_ready`: waiting for readiness is the caller's to bound. A late call fails
+/// with [`Elapsed`], the service's own errors pass through as they are; both are boxed, and [`Elapsed::find`] tells them
+/// apart.
 #[derive(Debug, Clone)]
 pub struct TimeOut<S> {
     inner: S,
@@ -55,13 +54,17 @@ impl<S> TimeOut<S> {
     }
 }
 
-impl<S: Service<R>, R> Service<R> for TimeOut<S> {
+impl<S, R> Service<R> for TimeOut<S>
+where
+    S: Service<R>,
+    S::Error: Into<BoxError>,
+{
     type Response = S::Response;
-    type Error = TimeOutError<S::Error>;
+    type Error = BoxError;
     type Future = TimeOutFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(TimeOutError::Inner)
+        self.inner.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, request: R) -> Self::Future {

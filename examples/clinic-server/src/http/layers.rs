@@ -10,9 +10,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use healthcare_core::{CorrelationId, ErrorBody, ErrorCode};
-use healthcare_resilience::{TimeOutError, TimeOutLayer};
+use healthcare_resilience::{BoxError, TimeOutLayer};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -35,7 +35,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 /// Puts the layers around the routes. The first to see a request is the last in this list.
 pub fn wrap(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     let limits = ServiceBuilder::new()
-        .layer(HandleErrorLayer::new(|_: TimeOutError<Infallible>| async { Problem::of(ErrorCode::Elapsed) }))
+        .layer(HandleErrorLayer::new(|_: BoxError| async { Problem::of(ErrorCode::Elapsed) }))
         .layer(TimeOutLayer::new(REQUEST_TIME_MAX));
     routes
         .fallback(async || Problem::of(ErrorCode::NotFound))
