@@ -26,6 +26,11 @@ mod window;
 #[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
 pub use crate::shutdown::SecondSignal;
 pub use crate::{
+    breaker::{
+        BreakerBuilder, BreakerCause, BreakerConfigError, BreakerEvent, BreakerEvents, BreakerFuture,
+        BreakerLayer, BreakerPermit, BreakerService, BreakerSnapshot, BreakerState, CircuitBreaker,
+        MissedEvents, OwnedBreakerPermit,
+    },
     class::{AnyError, BoxError, Class, Classify, ErrorChain},
     clock::{Clock, ClockHand, Moment},
     error::{CallError, RejectReason, Rejection},
