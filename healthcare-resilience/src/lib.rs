@@ -22,6 +22,9 @@ mod sync;
 mod time_out;
 mod window;
 
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+pub use crate::retry::{CloneHttp, HttpStatus};
 #[cfg(feature = "signal")]
 #[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
 pub use crate::shutdown::SecondSignal;
@@ -33,8 +36,14 @@ pub use crate::{
     },
     class::{AnyError, BoxError, Class, Classify, ErrorChain},
     clock::{Clock, ClockHand, Moment},
+    deadline::{Deadline, Scoped},
     error::{CallError, RejectReason, Rejection},
     health::{CheckReport, Health, HealthBuilder, HealthConfigError, HealthReport, State, Unhealthy},
+    retry::{
+        Backoff, Causes, CloneAs, CloneRequest, Effect, GiveUp, Guarded, IdempotencyKey, IdempotencyKeyError,
+        Jitter, Retry, RetryBudget, RetryBudgetBuilder, RetryBuilder, RetryCall, RetryConfigError,
+        RetryEvent, RetryFuture, RetryLayer, RetryService, RetryToken, Retryable, Waits, When,
+    },
     shutdown::{
         CutOff, DrainReport, Guard, Shutdown, ShutdownBuilder, ShutdownConfigError, Stage, StageReport,
         Stopping, Token, UnknownStage,
