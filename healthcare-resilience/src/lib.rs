@@ -34,6 +34,10 @@ pub use crate::{
         BreakerLayer, BreakerPermit, BreakerService, BreakerSnapshot, BreakerState, CircuitBreaker,
         MissedEvents, OwnedBreakerPermit,
     },
+    bulkhead::{
+        Bulkhead, BulkheadBuilder, BulkheadConfigError, BulkheadFuture, BulkheadLayer, BulkheadPermit,
+        BulkheadService,
+    },
     class::{AnyError, BoxError, Class, Classify, ErrorChain},
     clock::{Clock, ClockHand, Moment},
     deadline::{Deadline, Scoped},
