@@ -1,4 +1,4 @@
-//! However the command that started a server ends, the server ends with it.
+//! However the command that started the servers ends, the servers end with it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
@@ -10,18 +10,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The command in the foreground, once its server takes connections, and the server's address.
-fn started() -> (Child, String) {
+/// PostgreSQL and Redis.
+const SERVERS: usize = 2;
+
+/// The command in the foreground, once its servers take connections, and the servers' addresses.
+fn started() -> (Child, Vec<String>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(["services", "up", "--foreground"])
         .stdout(Stdio::piped())
         .spawn()
         .expect("xtask starts");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a URL").to_owned();
-    assert!(TcpStream::connect(&address).is_ok(), "the server takes connections at {address}");
-    (child, address)
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(SERVERS);
+    let addresses: Vec<String> = lines.map(|line| address(&line.unwrap())).collect();
+    assert_eq!(addresses.len(), SERVERS);
+    for address in &addresses {
+        assert!(TcpStream::connect(address).is_ok(), "the server takes connections at {address}");
+    }
+    (child, addresses)
+}
+
+/// The host and port in `export NAME=scheme://user@host:port/name`.
+fn address(line: &str) -> String {
+    let url = line.split("://").nth(1).expect("a URL");
+    let authority = url.split('/').next().unwrap();
+    authority.rsplit('@').next().unwrap().to_owned()
 }
 
 fn signal(child: &Child, signal: Signal) {
@@ -29,25 +41,29 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL: cargo xtask test"]
-fn an_interrupt_stops_the_server_before_the_command_returns() {
+#[ignore = "needs PostgreSQL and Redis: cargo xtask test"]
+fn an_interrupt_stops_the_servers_before_the_command_returns() {
     for kind in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let (mut child, address) = started();
+        let (mut child, addresses) = started();
         signal(&child, kind);
         child.wait().unwrap();
-        assert!(TcpStream::connect(&address).is_err(), "{address} still answers after {kind:?}");
+        for address in addresses {
+            assert!(TcpStream::connect(&address).is_err(), "{address} still answers after {kind:?}");
+        }
     }
 }
 
 #[test]
-#[ignore = "needs PostgreSQL: cargo xtask test"]
+#[ignore = "needs PostgreSQL and Redis: cargo xtask test"]
 fn a_killed_command_leaves_no_server() {
-    let (mut child, address) = started();
+    let (mut child, addresses) = started();
     signal(&child, Signal::KILL);
     child.wait().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
-    while TcpStream::connect(&address).is_ok() {
-        assert!(Instant::now() < deadline, "{address} still answers");
-        std::thread::yield_now();
+    for address in addresses {
+        while TcpStream::connect(&address).is_ok() {
+            assert!(Instant::now() < deadline, "{address} still answers");
+            std::thread::yield_now();
+        }
     }
 }

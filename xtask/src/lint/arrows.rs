@@ -53,7 +53,9 @@ const WITHOUT: &[Without] = &[
         names: &["sqlx", "redis", "reqwest", "hyper-util"],
     },
     Without { krate: "healthcare-core", all_features: false, names: &["ring", "axum", "mockall"] },
-    Without { krate: "healthcare-resilience", all_features: true, names: &["sqlx", "redis"] },
+    Without { krate: "healthcare-resilience", all_features: true, names: &["sqlx"] },
+    // Redis, and ring with its C compiler, only for those who share a limit over Redis.
+    Without { krate: "healthcare-resilience", all_features: false, names: &["redis", "ring"] },
     Without { krate: "healthcare-cache", all_features: true, names: &["sqlx"] },
     // By default the audit log writes files and nothing else.
     Without { krate: "healthcare-audit", all_features: false, names: &["sqlx", "redis"] },

@@ -1,23 +1,20 @@
 //! The throwaway servers that tests need, and `cargo xtask services up|down`.
 
 pub(crate) mod guard;
+mod install;
+mod kind;
 mod postgres;
+mod redis;
 
 use crate::{
     failure::{Failure, Outcome},
     interrupt, workspace,
 };
 use clap::{Args, Subcommand};
-pub(crate) use postgres::{Install, Server};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
-};
-
-/// The variable that tells tests where PostgreSQL is: the URL of a superuser, from which each test makes a database
-/// of its own.
-pub(crate) const POSTGRES_URL: &str = "HEALTHCARE_TEST_POSTGRES_URL";
+use guard::Guarded;
+use kind::{ALL, Kind, Server};
+use serde_json::Value;
+use std::{fs, path::Path};
 
 /// Start or stop the servers that tests need, in the background.
 ///
@@ -48,7 +45,7 @@ enum Action {
 /// Runs `services`.
 ///
 /// # Errors
-/// When PostgreSQL is missing, does not start, or the state file cannot be written.
+/// When a server is missing, does not start, or the state file cannot be written.
 pub(crate) fn run(options: &Options) -> Outcome<()> {
     let state = workspace::target()?.join("xtask-services.json");
     match options.action {
@@ -58,45 +55,88 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
     }
 }
 
-fn up(state: &Path) -> Outcome<()> {
-    let running = load(state).filter(Server::answers);
-    let server = match running {
-        Some(server) => server,
-        None => {
-            let install = Install::find_or_install()?;
-            let server = Server::create(&install, directory()?)?;
-            if let Err(failure) = server.start() {
-                server.stop();
-                return Err(failure);
-            }
-            save(state, &server)?;
-            server
+/// One of them, for the tests of this run.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// The variable that tells tests where it is.
+    pub(crate) variable: &'static str,
+    pub(crate) url: String,
+    pub(crate) version: String,
+    /// Stops it in the end; nothing does for one that was there before.
+    _guarded: Option<Guarded>,
+}
+
+/// All of them: those that the environment points at, and throwaway ones for the rest.
+///
+/// # Errors
+/// When one is missing or does not start.
+pub(crate) fn start() -> Outcome<Vec<Service>> {
+    let one = |kind: &&dyn Kind| {
+        let variable = kind.variable();
+        if let Ok(url) = std::env::var(variable) {
+            return Ok(Service {
+                variable,
+                url,
+                version: format!("the server of {variable}"),
+                _guarded: None,
+            });
         }
+        let guarded = Guarded::start(*kind)?;
+        let (url, version) = (guarded.url().to_owned(), guarded.version().to_owned());
+        Ok(Service { variable, url, version, _guarded: Some(guarded) })
     };
-    announce(&server.url());
+    ALL.iter().map(one).collect()
+}
+
+fn up(state: &Path) -> Outcome<()> {
+    let mut running = load(state);
+    for &kind in ALL {
+        let known = running.iter().position(|(known, _)| known.name() == kind.name());
+        if known.and_then(|at| running.get(at)).is_some_and(|(_, server)| server.answers()) {
+            continue;
+        }
+        if let Some(at) = known {
+            running.remove(at);
+        }
+        let server = create(kind)?;
+        if let Err(failure) = server.start() {
+            server.stop();
+            return Err(failure);
+        }
+        running.push((kind, server));
+        // After each, so that the next one's failure leaves none that `down` does not know.
+        save(state, &running)?;
+    }
+    for kind in ALL {
+        if let Some((_, server)) = running.iter().find(|(known, _)| known.name() == kind.name()) {
+            announce(kind.variable(), &server.url());
+        }
+    }
     Ok(())
 }
 
 fn foreground() -> Outcome<()> {
-    let server = Guarded::start(&Install::find_or_install()?)?;
-    announce(server.url());
+    let guarded = ALL.iter().map(|kind| Ok((kind.variable(), Guarded::start(*kind)?)));
+    let guarded = guarded.collect::<Outcome<Vec<_>>>()?;
+    for (variable, server) in &guarded {
+        announce(variable, server.url());
+    }
     interrupt::wait();
     Ok(())
 }
 
-fn announce(url: &str) {
-    println!("export {POSTGRES_URL}={url}");
+fn announce(variable: &str, url: &str) {
+    println!("export {variable}={url}");
 }
 
 fn down(state: &Path) -> Outcome<()> {
-    match load(state) {
-        Some(server) => {
-            server.stop();
-            eprintln!("stopped");
-        }
-        None => eprintln!(
-            "nothing to stop: `cargo xtask services up` has not started anything from this checkout"
-        ),
+    let running = load(state);
+    for (kind, server) in &running {
+        server.stop();
+        eprintln!("{} stopped", kind.name());
+    }
+    if running.is_empty() {
+        eprintln!("nothing to stop: `cargo xtask services up` has not started anything from this checkout");
     }
     match fs::remove_file(state) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -106,80 +146,35 @@ fn down(state: &Path) -> Outcome<()> {
     }
 }
 
-fn load(state: &Path) -> Option<Server> {
-    Server::from_json(&serde_json::from_slice(&fs::read(state).ok()?).ok()?)
+type Running = Vec<(&'static dyn Kind, Box<dyn Server>)>;
+
+fn load(state: &Path) -> Running {
+    let read = || serde_json::from_slice::<Vec<Value>>(&fs::read(state).ok()?).ok();
+    read().unwrap_or_default().iter().filter_map(kind::restore).collect()
 }
 
-fn save(state: &Path, server: &Server) -> Outcome<()> {
+fn save(state: &Path, running: &Running) -> Outcome<()> {
+    let json: Value = running.iter().map(|(kind, server)| kind::save(*kind, &**server)).collect();
     let write = || -> std::io::Result<()> {
         if let Some(parent) = state.parent() {
             fs::create_dir_all(parent)?;
         }
-        fs::write(state, server.to_json().to_string())
+        fs::write(state, json.to_string())
     };
     write().map_err(|error| {
-        server.stop();
+        running.iter().for_each(|(_, server)| server.stop());
         Failure::new(format!("cannot write {}: {error}", state.display()))
     })
 }
 
-fn directory() -> Outcome<PathBuf> {
-    tempfile::Builder::new()
-        .prefix("healthcare-pg-")
+/// A server to be, in a directory of its own.
+fn create(kind: &dyn Kind) -> Outcome<Box<dyn Server>> {
+    let directory = tempfile::Builder::new()
+        .prefix(&format!("healthcare-{}-", kind.name().to_lowercase()))
         .tempdir()
-        .map(tempfile::TempDir::keep)
-        .map_err(Failure::while_doing("cannot create a temporary directory"))
-}
-
-/// A server that lives as long as this value, and no longer than this process: a guard process stops it when its
-/// standard input closes, which the kernel does however this process ends, a SIGKILL included.
-#[derive(Debug)]
-pub(crate) struct Guarded {
-    url: String,
-    version: String,
-    guard: Child,
-    leash: Option<ChildStdin>,
-}
-
-impl Guarded {
-    /// Starts PostgreSQL in a new temporary directory on a free port.
-    ///
-    /// # Errors
-    /// When it does not start; its log is in the message.
-    pub(crate) fn start(install: &Install) -> Outcome<Self> {
-        use std::os::unix::process::CommandExt as _;
-        let server = Server::create(install, directory()?)?;
-        let own = std::env::current_exe().map_err(Failure::while_doing("cannot find this program"))?;
-        // The guard comes first: from here on nothing can be left behind.
-        let mut guard = Command::new(own)
-            .args(["guard", &server.to_json().to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            // Ctrl-C reaches the terminal's foreground group: the guard must survive it to do its work.
-            .process_group(0)
-            .spawn()
-            .map_err(Failure::while_doing("cannot start the guard"))?;
-        let leash = guard.stdin.take();
-        let guarded = Self { url: server.url(), version: install.version.clone(), guard, leash };
-        server.start()?;
-        Ok(guarded)
-    }
-
-    /// The superuser's URL.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// What `postgres --version` says.
-    pub(crate) fn version(&self) -> &str {
-        &self.version
-    }
-}
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        drop(self.leash.take());
-        // So that nothing runs any more once the command has returned.
-        let _ = self.guard.wait();
-    }
+        .map_err(Failure::while_doing("cannot create a temporary directory"))?;
+    let server = kind.create(directory.path())?;
+    // From here on the server deletes it.
+    let _ = directory.keep();
+    Ok(server)
 }

@@ -1,5 +1,9 @@
 //! PostgreSQL: found or installed, started in a directory of its own, stopped.
 
+use super::{
+    install::{self, is_debian},
+    kind::{self, Kind, quiet},
+};
 use crate::{
     failure::{Failure, Outcome},
     process,
@@ -7,7 +11,6 @@ use crate::{
 use serde_json::{Value, json};
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -15,11 +18,32 @@ use std::{
 /// The oldest major version that is tested.
 const OLDEST: u32 = 15;
 
+pub(super) struct Postgres;
+
+impl Kind for Postgres {
+    fn name(&self) -> &'static str {
+        "PostgreSQL"
+    }
+
+    /// The URL of a superuser, from which each test makes a database of its own.
+    fn variable(&self) -> &'static str {
+        "HEALTHCARE_TEST_POSTGRES_URL"
+    }
+
+    fn create(&self, directory: &Path) -> Outcome<Box<dyn kind::Server>> {
+        Ok(Box::new(Server::create(&Install::find_or_install()?, directory.to_owned())?))
+    }
+
+    fn restore(&self, json: &Value) -> Option<Box<dyn kind::Server>> {
+        Server::from_json(json).map(|server| -> Box<dyn kind::Server> { Box::new(server) })
+    }
+}
+
 /// Where a PostgreSQL's programs are.
 #[derive(Debug, Clone)]
-pub(crate) struct Install {
+struct Install {
     bin: PathBuf,
-    pub(crate) version: String,
+    version: String,
 }
 
 impl Install {
@@ -27,21 +51,10 @@ impl Install {
     ///
     /// # Errors
     /// With the command that installs it, where this command must not.
-    pub(crate) fn find_or_install() -> Outcome<Self> {
-        if let Some(found) = Self::find() {
-            return Ok(found);
-        }
-        let debian = Path::new("/etc/debian_version").exists();
-        if debian && rustix::process::geteuid().is_root() {
-            // The package starts a cluster of its own; it is not used here and does no harm.
-            eprintln!("PostgreSQL {OLDEST} or newer is missing: installing it with apt-get");
-            process::run(apt().args(["update", "-qq"]))?;
-            process::run(apt().args(["install", "-y", "-qq", "--no-install-recommends", "postgresql"]))?;
-            if let Some(found) = Self::find() {
-                return Ok(found);
-            }
-        }
-        Err(Failure::new(missing(debian)))
+    fn find_or_install() -> Outcome<Self> {
+        // The package starts a cluster of its own; it is not used here and does no harm.
+        install::find_or_install(&format!("PostgreSQL {OLDEST} or newer"), "postgresql", Self::find)?
+            .ok_or_else(|| Failure::new(missing(is_debian())))
     }
 
     fn find() -> Option<Self> {
@@ -68,13 +81,6 @@ impl Install {
     }
 }
 
-fn apt() -> Command {
-    let mut command = Command::new("apt-get");
-    // The environment lines of `services up` are the only thing on standard output.
-    command.env("DEBIAN_FRONTEND", "noninteractive").stdout(std::io::stderr());
-    command
-}
-
 fn missing(debian: bool) -> String {
     let install = if debian {
         "apt-get update && apt-get install -y postgresql\n\
@@ -89,7 +95,7 @@ fn missing(debian: bool) -> String {
     format!(
         "PostgreSQL {OLDEST} or newer is needed and was not found on PATH. Install it:\n    {install}\n\
          or point at a running one, as a superuser:\n    export {}=postgres://postgres@127.0.0.1:5432/postgres",
-        super::POSTGRES_URL
+        Postgres.variable()
     )
 }
 
@@ -102,8 +108,9 @@ fn major(text: &str) -> Option<u32> {
 
 /// A throwaway server: its programs, directory, port and the user it runs as.
 #[derive(Debug)]
-pub(crate) struct Server {
+struct Server {
     bin: PathBuf,
+    version: String,
     directory: PathBuf,
     port: u16,
     /// PostgreSQL refuses to run as root: as root it runs as this user and group.
@@ -115,24 +122,39 @@ impl Server {
     ///
     /// # Errors
     /// When no port is free or, as root, no unprivileged user can be had.
-    pub(crate) fn create(install: &Install, directory: PathBuf) -> Outcome<Self> {
+    fn create(install: &Install, directory: PathBuf) -> Outcome<Self> {
         let user = if rustix::process::geteuid().is_root() { Some(unprivileged()?) } else { None };
         if let Some((uid, gid)) = user {
             std::os::unix::fs::chown(&directory, Some(uid), Some(gid))
                 .map_err(Failure::while_doing(format_args!("cannot hand over {}", directory.display())))?;
         }
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|listener| listener.local_addr())
-            .map_err(Failure::while_doing("no free port"))?
-            .port();
-        Ok(Self { bin: install.bin.clone(), directory, port, user })
+        let port = kind::free_port()?;
+        Ok(Self { bin: install.bin.clone(), version: install.version.clone(), directory, port, user })
     }
 
+    fn from_json(value: &Value) -> Option<Self> {
+        let path = |name: &str| value.get(name)?.as_str().map(PathBuf::from);
+        let number = |at: &Value| u32::try_from(at.as_u64()?).ok();
+        let user = value.get("user").and_then(|user| Some((number(user.get(0)?)?, number(user.get(1)?)?)));
+        let port = u16::try_from(value.get("port")?.as_u64()?).ok()?;
+        let version = value.get("version")?.as_str()?.to_owned();
+        Some(Self { bin: path("bin")?, version, directory: path("directory")?, port, user })
+    }
+
+    fn program(&self, name: &str) -> Command {
+        use std::os::unix::process::CommandExt as _;
+        let mut command = Command::new(self.bin.join(name));
+        command.current_dir("/");
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+}
+
+impl kind::Server for Server {
     /// Creates the cluster and waits until it takes connections.
-    ///
-    /// # Errors
-    /// When `initdb` or the server fails; the server's log is in the message.
-    pub(crate) fn start(&self) -> Outcome<()> {
+    fn start(&self) -> Outcome<()> {
         let data = self.directory.join("data");
         process::capture(self.program("initdb").arg("--pgdata").arg(&data).args([
             "--no-sync",
@@ -161,15 +183,13 @@ impl Server {
         })
     }
 
-    /// Whether the server runs.
-    pub(crate) fn answers(&self) -> bool {
+    fn answers(&self) -> bool {
         let mut status = self.program("pg_ctl");
         status.arg("--pgdata").arg(self.directory.join("data")).arg("status");
         quiet(&mut status)
     }
 
-    /// Stops the server and deletes its directory. Does nothing that fails when either is gone.
-    pub(crate) fn stop(&self) {
+    fn stop(&self) {
         let mut stop = self.program("pg_ctl");
         stop.arg("--pgdata").arg(self.directory.join("data")).args([
             "--mode=immediate",
@@ -177,49 +197,20 @@ impl Server {
             "stop",
         ]);
         quiet(&mut stop);
-        if let Err(error) = fs::remove_dir_all(&self.directory)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            eprintln!("cannot delete {}: {error}", self.directory.display());
-        }
+        kind::delete(&self.directory);
     }
 
-    /// The superuser's URL.
-    pub(crate) fn url(&self) -> String {
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    pub(crate) fn to_json(&self) -> Value {
-        json!({ "bin": self.bin, "directory": self.directory, "port": self.port, "user": self.user })
+    fn to_json(&self) -> Value {
+        json!({ "bin": self.bin, "version": self.version, "directory": self.directory, "port": self.port, "user": self.user })
     }
-
-    pub(crate) fn from_json(value: &Value) -> Option<Self> {
-        let path = |name: &str| value.get(name)?.as_str().map(PathBuf::from);
-        let number = |at: &Value| u32::try_from(at.as_u64()?).ok();
-        let user = value.get("user").and_then(|user| Some((number(user.get(0)?)?, number(user.get(1)?)?)));
-        let port = u16::try_from(value.get("port")?.as_u64()?).ok()?;
-        Some(Self { bin: path("bin")?, directory: path("directory")?, port, user })
-    }
-
-    fn program(&self, name: &str) -> Command {
-        use std::os::unix::process::CommandExt as _;
-        let mut command = Command::new(self.bin.join(name));
-        command.current_dir("/");
-        if let Some((uid, gid)) = self.user {
-            command.uid(uid).gid(gid);
-        }
-        command
-    }
-}
-
-/// Runs without output, and outside the interruptible group: stopping must work after an interrupt, too.
-fn quiet(command: &mut Command) -> bool {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
 }
 
 /// The user `postgres`, or one made for this.
@@ -245,6 +236,7 @@ fn user(passwd: &str, name: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::{Server, major, user};
+    use crate::services::kind::Server as _;
     use std::path::PathBuf;
 
     #[test]
@@ -266,6 +258,7 @@ mod tests {
     fn a_server_survives_its_state_file() {
         let server = Server {
             bin: PathBuf::from("/b"),
+            version: "16".to_owned(),
             directory: PathBuf::from("/d"),
             port: 5433,
             user: Some((104, 111)),

@@ -7,7 +7,7 @@ mod evidence;
 use crate::{
     failure::{Failure, Outcome},
     process::{self, End},
-    services::{Guarded, Install, POSTGRES_URL},
+    services::{self, Service},
     stage::{Stages, seconds},
     workspace,
 };
@@ -22,11 +22,11 @@ use std::{
 /// The variable that tells tests to use the full counts.
 const DEEP: &str = "HEALTHCARE_TEST_DEEP";
 
-/// Run every test, also those that need PostgreSQL, and the documentation's examples.
+/// Run every test, also those that need PostgreSQL or Redis, and the documentation's examples.
 ///
-/// Starts a throwaway PostgreSQL on a free port in a temporary directory and stops it at the end, also when interrupted. As
-/// root on Debian or Ubuntu a missing PostgreSQL is installed; elsewhere the command to install it is printed.
-/// HEALTHCARE_TEST_POSTGRES_URL points at a running server instead. The last line is always `N passed, N failed, N skipped`.
+/// Starts a throwaway server of each kind on a free port in a temporary directory and stops it at the end, also when
+/// interrupted. As root on Debian or Ubuntu a missing one is installed; elsewhere the command to install it is printed.
+/// HEALTHCARE_TEST_POSTGRES_URL and HEALTHCARE_TEST_REDIS_URL point at running servers instead. The last line is always `N passed, N failed, N skipped`.
 ///
 /// A skipped test is one that printed a line starting with `skipped:`, or an example marked as ignored; with CI set in the
 /// environment, anything ignored is a failure.
@@ -85,14 +85,8 @@ pub(crate) fn run(options: &Options) -> Outcome<()> {
 }
 
 fn all(options: &Options, stages: &mut Stages, results: &mut Vec<Result>) -> Outcome<()> {
-    let (url, version, _server) = stages.run("PostgreSQL", || match std::env::var(POSTGRES_URL) {
-        Ok(url) => Ok((url, format!("the server of {POSTGRES_URL}"), None)),
-        Err(_) => {
-            let server = Guarded::start(&Install::find_or_install()?)?;
-            Ok((server.url().to_owned(), server.version().to_owned(), Some(server)))
-        }
-    })?;
-    eprintln!("   {version}");
+    let services = stages.run("servers", services::start)?;
+    services.iter().for_each(|service| eprintln!("   {}", service.version));
     let selection = selection(options);
     let binaries = stages.run("build", || build(&selection))?;
     // One crate at a time, so that a crate's failure is easy to find and two crates do not share the processors.
@@ -103,7 +97,7 @@ fn all(options: &Options, stages: &mut Stages, results: &mut Vec<Result>) -> Out
         let mut tally = Tally::default();
         stages.run(&format!("test {name}"), || {
             for binary in binaries.iter().filter(|binary| binary.package == name) {
-                tally.add(&execute(binary, options, &url)?);
+                tally.add(&execute(binary, options, &services)?);
             }
             Ok(())
         })?;
@@ -111,11 +105,11 @@ fn all(options: &Options, stages: &mut Stages, results: &mut Vec<Result>) -> Out
     }
     if has_library(options)? {
         let start = Instant::now();
-        let tally = stages.run("documentation examples", || examples(&selection, options, &url))?;
+        let tally = stages.run("documentation examples", || examples(&selection, options, &services))?;
         results.push(Result { name: "documentation examples".to_owned(), tally, took: start.elapsed() });
     }
     if options.deep {
-        evidence::write(results, stages, &version)?;
+        evidence::write(results, stages, &services)?;
     }
     Ok(())
 }
@@ -146,27 +140,27 @@ fn limit(options: &Options) -> Duration {
     Duration::from_secs(minutes * 60)
 }
 
-fn environment(command: &mut Command, options: &Options, url: &str) {
-    command.env(POSTGRES_URL, url);
+fn environment(command: &mut Command, options: &Options, services: &[Service]) {
+    command.envs(services.iter().map(|service| (service.variable, &service.url)));
     if options.deep {
         command.env(DEEP, "1");
     }
 }
 
 /// Runs one test binary as `cargo test` would.
-fn execute(binary: &Binary, options: &Options, url: &str) -> Outcome<Tally> {
+fn execute(binary: &Binary, options: &Options, services: &[Service]) -> Outcome<Tally> {
     let start = Instant::now();
     let mut command = Command::new(&binary.executable);
     command.args(&options.filter).args(["--include-ignored", "--show-output"]).current_dir(&binary.directory);
     command.envs(binary.environment.iter().map(|(name, value)| (name, value)));
-    environment(&mut command, options, url);
+    environment(&mut command, options, services);
     let tally = observe(&mut command, &binary.target, options)?;
     eprintln!("   {:<40} {} in {}", binary.target, tally, seconds(start.elapsed()));
     Ok(tally)
 }
 
 /// `--include-ignored` would run examples that say themselves that they cannot.
-fn examples(selection: &[String], options: &Options, url: &str) -> Outcome<Tally> {
+fn examples(selection: &[String], options: &Options, services: &[Service]) -> Outcome<Tally> {
     let mut command = process::cargo();
     command
         .args(["test", "--doc", "--no-fail-fast", "--quiet"])
@@ -174,7 +168,7 @@ fn examples(selection: &[String], options: &Options, url: &str) -> Outcome<Tally
         .arg("--")
         .args(&options.filter);
     command.current_dir(workspace::root());
-    environment(&mut command, options, url);
+    environment(&mut command, options, services);
     observe(&mut command, "documentation", options)
 }
 
