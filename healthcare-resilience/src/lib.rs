@@ -22,6 +22,9 @@ mod sync;
 mod time_out;
 mod window;
 
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use crate::rate::{RateLimitEvent, RateToken, RedisRateLimit, RedisRateLimitBuilder, WhileAway};
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub use crate::retry::{CloneHttp, HttpStatus};
@@ -43,6 +46,10 @@ pub use crate::{
     deadline::{Deadline, Scoped},
     error::{CallError, RejectReason, Rejection},
     health::{CheckReport, Health, HealthBuilder, HealthConfigError, HealthReport, State, Unhealthy},
+    rate::{
+        AddressKey, KeyedRateLimit, KeyedRateLimitBuilder, Quota, RateConfigError, RateDecision, RateLimit,
+        RateLimitBuilder, WhenFull,
+    },
     retry::{
         Backoff, Causes, CloneAs, CloneRequest, Effect, GiveUp, Guarded, IdempotencyKey, IdempotencyKeyError,
         Jitter, Retry, RetryBudget, RetryBudgetBuilder, RetryBuilder, RetryCall, RetryConfigError,

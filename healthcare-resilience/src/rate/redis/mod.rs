@@ -1,0 +1,15 @@
+//! Rate limits that several processes share.
+
+mod away;
+mod build;
+mod lease;
+mod limit;
+mod link;
+mod reach;
+mod script;
+
+pub use self::{
+    away::WhileAway,
+    build::RedisRateLimitBuilder,
+    limit::{RateLimitEvent, RateToken, RedisRateLimit},
+};
