@@ -4,7 +4,7 @@ use super::{
     wait::Line,
 };
 use crate::{
-    CallError, Clock, RejectReason, Rejection,
+    CallError, Clock, Deadline, RejectReason, Rejection,
     metrics::{PolicyMetrics, Reading},
 };
 use std::{fmt, future::IntoFuture, sync::Arc, time::Duration};
@@ -97,7 +97,8 @@ impl RateLimit {
     ///
     /// # Errors
     /// [`RejectReason::RateLimited`] at once when nobody may wait, when all places are taken or when the turn would come
-    /// later than the maximum wait; [`RejectReason::WaitedTooLong`] when it should have come and did not, because the
+    /// later than the maximum wait; [`RejectReason::DeadlineOver`] at once when it would come after the task's
+    /// [`Deadline`]; [`RejectReason::WaitedTooLong`] when it should have come and did not, because the
     /// bucket's clock stood still.
     pub async fn acquire(&self) -> Result<RateDecision, Rejection> {
         self.acquire_many(1).await
@@ -183,11 +184,20 @@ impl Shared {
         if predicted > self.max_wait {
             return Err(self.counted(refused.retry_after_wait(predicted)));
         }
+        let left = Deadline::current().map_or(Duration::MAX, Deadline::left);
+        if predicted > left {
+            return Err(self.counted(Rejection::new(self.name, RejectReason::DeadlineOver)));
+        }
         let _counted = Counted::new(&self.metrics);
-        match tokio::time::timeout(self.max_wait, self.turn(permits)).await {
+        match tokio::time::timeout(self.max_wait.min(left), self.turn(permits)).await {
             Ok(Some(decision)) => Ok(decision),
             Ok(None) | Err(_) => {
-                let late = Rejection::new(self.name, RejectReason::WaitedTooLong);
+                let late = if left < self.max_wait {
+                    RejectReason::DeadlineOver
+                } else {
+                    RejectReason::WaitedTooLong
+                };
+                let late = Rejection::new(self.name, late);
                 Err(self.counted(late.retry_after_wait(self.predict(permits, 0))))
             }
         }

@@ -41,7 +41,9 @@ pub enum RateConfigError {
         max: usize,
     },
     /// The burst divided among the instances leaves nothing for one.
-    #[error("a burst of {burst} cannot be shared among so many instances: raise it or choose another way to be away")]
+    #[error(
+        "a burst of {burst} cannot be shared among so many instances: raise it or choose another way to be away"
+    )]
     ShareZero {
         /// The burst of the quota.
         burst: u32,

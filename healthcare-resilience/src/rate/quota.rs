@@ -100,7 +100,8 @@ impl Quota {
         if burst == 0 {
             return Err(RateConfigError::ShareZero { burst: self.burst });
         }
-        let period = self.period.checked_mul(instances).ok_or(RateConfigError::RefillTooLong { max: REFILL_MAX })?;
+        let period =
+            self.period.checked_mul(instances).ok_or(RateConfigError::RefillTooLong { max: REFILL_MAX })?;
         Ok(Self { permits: self.permits, period, burst })
     }
 }

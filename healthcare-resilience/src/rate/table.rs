@@ -110,7 +110,6 @@ impl<K: Hash + Eq, V: Idle> Table<K, V> {
         Some(done)
     }
 
-
     /// Forgets `key`.
     pub(crate) fn remove(&self, key: &K) -> bool {
         let hash = self.hasher.hash_one(key);

@@ -7,7 +7,8 @@ use super::{
     script::{Answer, GcraScript, Question},
 };
 use crate::{
-    Clock, KeyedRateLimit, Quota, RateDecision, RejectReason, Rejection, metrics::PolicyMetrics, rate::gcra::Gcra,
+    Clock, Deadline, KeyedRateLimit, Quota, RateDecision, RejectReason, Rejection, metrics::PolicyMetrics,
+    rate::gcra::Gcra,
 };
 use redis::{RedisError, RedisResult};
 use std::{fmt, sync::Arc, time::Duration};
@@ -228,7 +229,9 @@ impl Shared {
         if !self.reach.may_ask(self.clock.now()) {
             return None;
         }
-        let turn = match tokio::time::timeout(self.time_out, self.ask(digest, needed, wanted, token)).await {
+        let left = Deadline::current().map_or(Duration::MAX, Deadline::left);
+        let limit = self.time_out.min(left);
+        let turn = match tokio::time::timeout(limit, self.ask(digest, needed, wanted, token)).await {
             Ok(Ok(answer)) => {
                 self.turned(self.reach.answered());
                 return Some(answer);
@@ -237,6 +240,8 @@ impl Shared {
                 tracing::debug!(policy = self.name, kind = ?error.kind(), "the rate limit's server failed");
                 self.reach.failed(self.clock.now())
             }
+            // The caller was in a hurry: that says nothing of the server.
+            Err(_) if left < self.time_out => None,
             Err(_) => self.reach.failed(self.clock.now()),
         };
         self.turned(turn);
