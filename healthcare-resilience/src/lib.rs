@@ -45,7 +45,15 @@ pub use crate::{
     clock::{Clock, ClockHand, Moment},
     deadline::{Deadline, Scoped},
     error::{CallError, RejectReason, Rejection},
+    fallback::{
+        Always, Fallback, FallbackEvent, FallbackFuture, FallbackLayer, FallbackOn, FallbackService,
+        FromError, OrFallback, Substitute,
+    },
     health::{CheckReport, Health, HealthBuilder, HealthConfigError, HealthReport, State, Unhealthy},
+    hedge::{
+        Hedge, HedgeBuilder, HedgeCall, HedgeConfigError, HedgeCounts, HedgeDelay, HedgeEvent, HedgeFuture,
+        HedgeLayer, HedgeService,
+    },
     rate::{
         AddressKey, KeyedRateLimit, KeyedRateLimitBuilder, Quota, RateConfigError, RateDecision, RateLimit,
         RateLimitBuilder, WhenFull,

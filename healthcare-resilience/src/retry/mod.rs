@@ -34,6 +34,11 @@ pub use self::{
     request::{CloneAs, CloneRequest, RetryFuture},
 };
 
+pub(crate) use self::{
+    request::{Requests, ServiceTry, boxed},
+    run::{Made, Tries},
+};
+
 use crate::{
     Class, Clock,
     metrics::{Outcome, PolicyMetrics},

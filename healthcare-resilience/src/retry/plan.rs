@@ -126,7 +126,7 @@ impl Plan {
     }
 
     /// Decides after a try. The budget is asked last, so that whatever else forbids a further try costs no token.
-    pub(crate) fn after(&mut self, settings: &Settings, class: Class) -> Next {
+    pub(crate) fn after(&mut self, settings: &Settings, class: Class, has_next: bool) -> Next {
         let asked = match class {
             Class::Transient => None,
             Class::Busy { retry_after } => retry_after,
@@ -137,6 +137,9 @@ impl Plan {
         }
         if self.tries >= settings.max_tries {
             return Next::GiveUp(GiveUp::TriesSpent);
+        }
+        if !has_next {
+            return Next::GiveUp(GiveUp::NotCloned);
         }
         let wait = self.wait(settings, asked);
         // Where the callee asked for more than the cap, waiting for the cap alone would be of no use either.

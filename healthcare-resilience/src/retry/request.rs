@@ -50,11 +50,16 @@ where
     K: CloneRequest<R>,
 {
     fn next_try(&mut self, is_last: bool) -> ServiceTry<S, R, S::Future> {
-        let request = self.spare.take();
+        let mut request = None;
         if !is_last {
-            self.spare = request.as_ref().and_then(|request| self.strategy.clone_request(request));
+            request = self.spare.as_ref().and_then(|spare| self.strategy.clone_request(spare));
         }
-        ServiceTry::Waiting { service: self.service.clone(), request }
+        // The last one is sent itself, and so is one that cannot be copied again.
+        ServiceTry::Waiting { service: self.service.clone(), request: request.or_else(|| self.spare.take()) }
+    }
+
+    fn has_next(&self) -> bool {
+        self.spare.is_some()
     }
 }
 
@@ -119,11 +124,16 @@ where
     type Output = Result<S::Response, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().run.poll(cx).map_err(|error| match error {
-            CallError::Inner(error) => error,
-            CallError::Rejected(rejection) => rejection.into(),
-            CallError::Elapsed(elapsed) => elapsed.into(),
-        })
+        self.project().run.poll(cx).map_err(boxed)
+    }
+}
+
+/// The error of a layer: the service's own, or the refusal or time-out itself.
+pub(crate) fn boxed(error: CallError<BoxError>) -> BoxError {
+    match error {
+        CallError::Inner(error) => error,
+        CallError::Rejected(rejection) => rejection.into(),
+        CallError::Elapsed(elapsed) => elapsed.into(),
     }
 }
 

@@ -17,8 +17,11 @@ use tokio::time::Sleep;
 
 /// Makes the tries of a call.
 pub(crate) trait Tries<F> {
-    /// The next try.
+    /// The next try. Asked for only while [`has_next`](Self::has_next).
     fn next_try(&mut self, is_last: bool) -> F;
+
+    /// Whether there is what another try needs.
+    fn has_next(&self) -> bool;
 }
 
 /// Tries that a closure makes.
@@ -28,6 +31,10 @@ pub(crate) struct Made<O>(pub(crate) O);
 impl<O: FnMut() -> F, F> Tries<F> for Made<O> {
     fn next_try(&mut self, _: bool) -> F {
         (self.0)()
+    }
+
+    fn has_next(&self) -> bool {
+        true
     }
 }
 
@@ -95,7 +102,7 @@ where
                     this.step.set(Step::Done);
                     this.timer.set(None);
                     let class = this.classifier.classify(result.as_ref());
-                    let (wait, token) = match this.plan.after(settings, class) {
+                    let (wait, token) = match this.plan.after(settings, class, this.tries.has_next()) {
                         Next::Wait(wait, token) => (wait, token),
                         Next::Return => {
                             settings.ended(this.plan.tries, class, None);
