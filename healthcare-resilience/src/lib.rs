@@ -49,7 +49,10 @@ pub use crate::{
         Always, Fallback, FallbackEvent, FallbackFuture, FallbackLayer, FallbackOn, FallbackService,
         FromError, OrFallback, Substitute,
     },
-    health::{CheckReport, Health, HealthBuilder, HealthConfigError, HealthReport, State, Unhealthy},
+    health::{
+        CheckFailure, CheckReport, Component, ComponentReport, Condition, FailureClass, Health,
+        HealthBuilder, HealthConfigError, HealthDetails, HealthReport, Phase, State, Unhealthy,
+    },
     hedge::{
         Hedge, HedgeBuilder, HedgeCall, HedgeConfigError, HedgeCounts, HedgeDelay, HedgeEvent, HedgeFuture,
         HedgeLayer, HedgeService,
@@ -64,8 +67,9 @@ pub use crate::{
         RetryEvent, RetryFuture, RetryLayer, RetryService, RetryToken, Retryable, Waits, When,
     },
     shutdown::{
-        CutOff, DrainReport, Guard, Shutdown, ShutdownBuilder, ShutdownConfigError, Stage, StageReport,
-        Stopping, Token, UnknownStage,
+        ClosingReport, ClosingState, CutOff, DrainReport, Guard, Shutdown, ShutdownBuilder,
+        ShutdownConfigError, Stage, StageReport, Stopping, Token, UnknownStage,
     },
+    start::{Start, StartError, StartFailure, StartReport, Step, StepReport, StepState},
     time_out::{Elapsed, TimeOut, TimeOutFuture, TimeOutLayer, time_out},
 };

@@ -1,8 +1,9 @@
-use super::{Check, Health, Unhealthy};
-use crate::Shutdown;
+use super::{Check, Component, Condition, Health, Unhealthy, component::Watched};
+use crate::{Shutdown, Start};
 use std::{future::Future, time::Duration};
 
 const CHECKS_MAX: usize = 64;
+const COMPONENTS_MAX: usize = 256;
 /// Long enough to keep probes off the database, short enough for a load balancer.
 const KEEP: Duration = Duration::from_secs(1);
 
@@ -28,20 +29,36 @@ pub enum HealthConfigError {
         /// The limit.
         max: usize,
     },
+    /// Two components of one kind with one name.
+    #[error("{kind} {name} is there twice: give each a name of its own")]
+    ComponentTaken {
+        /// The kind.
+        kind: &'static str,
+        /// The name.
+        name: &'static str,
+    },
+    /// More components than a page should show.
+    #[error("more than {max} components: leave some out")]
+    TooManyComponents {
+        /// The limit.
+        max: usize,
+    },
 }
 
 /// Describes a [`Health`].
 #[derive(Debug)]
 #[must_use = "call build()"]
 pub struct HealthBuilder {
-    checks: Vec<Check>,
-    keep: Duration,
-    shutdown: Option<Shutdown>,
+    pub(super) checks: Vec<Check>,
+    pub(super) components: Vec<Box<dyn Component>>,
+    pub(super) keep: Duration,
+    pub(super) start: Option<Start>,
+    pub(super) shutdown: Option<Shutdown>,
 }
 
 impl Default for HealthBuilder {
     fn default() -> Self {
-        Self { checks: Vec::new(), keep: KEEP, shutdown: None }
+        Self { checks: Vec::new(), components: Vec::new(), keep: KEEP, start: None, shutdown: None }
     }
 }
 
@@ -67,9 +84,42 @@ impl HealthBuilder {
         self.add(Check::new(name, false, deadline, ask))
     }
 
+    /// Adds something that knows its own condition: a clone of a circuit breaker's handle. It can degrade the program,
+    /// not take it out of service.
+    pub fn component(mut self, component: impl Component) -> Self {
+        self.components.push(Box::new(component));
+        self
+    }
+
+    /// As [`component`](Self::component), from a closure. It is called on every probe and must not wait.
+    ///
+    /// ```
+    /// use healthcare_resilience::{Condition, Health};
+    /// let waiting = || 3; // as a queue would tell
+    /// let health = Health::builder()
+    ///     .watch("queue", "letters", move || match waiting() {
+    ///         0..100 => Condition::up("short").reading("waiting", waiting().into()),
+    ///         _ => Condition::degraded("long"),
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), healthcare_resilience::HealthConfigError>(())
+    /// ```
+    pub fn watch<C>(self, kind: &'static str, name: &'static str, condition: C) -> Self
+    where
+        C: Fn() -> Condition + Send + Sync + 'static,
+    {
+        self.component(Watched { kind, name, condition })
+    }
+
     /// How long a result is used again before the check runs anew. One second when never called.
     pub const fn keep(mut self, keep: Duration) -> Self {
         self.keep = keep;
+        self
+    }
+
+    /// Not ready before this start is [ready](Start::ready).
+    pub fn start(mut self, start: &Start) -> Self {
+        self.start = Some(start.clone());
         self
     }
 
@@ -82,7 +132,8 @@ impl HealthBuilder {
     /// The health.
     ///
     /// # Errors
-    /// [`HealthConfigError`] when a name is there twice, a deadline is zero, or there are more than 64 checks.
+    /// [`HealthConfigError`] when a name is there twice, a deadline is zero, or there are more than 64 checks or 256
+    /// components.
     pub fn build(self) -> Result<Health, HealthConfigError> {
         if self.checks.len() > CHECKS_MAX {
             return Err(HealthConfigError::TooManyChecks { max: CHECKS_MAX });
@@ -96,7 +147,16 @@ impl HealthBuilder {
                 return Err(HealthConfigError::NoTime { name });
             }
         }
-        Ok(Health::new(self.checks, self.keep, self.shutdown))
+        if self.components.len() > COMPONENTS_MAX {
+            return Err(HealthConfigError::TooManyComponents { max: COMPONENTS_MAX });
+        }
+        for (at, component) in self.components.iter().enumerate() {
+            let (kind, name) = (component.kind(), component.name());
+            if self.components.iter().take(at).any(|it| (it.kind(), it.name()) == (kind, name)) {
+                return Err(HealthConfigError::ComponentTaken { kind, name });
+            }
+        }
+        Ok(Health::new(self))
     }
 
     fn add(mut self, check: Check) -> Self {

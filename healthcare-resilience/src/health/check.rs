@@ -1,8 +1,12 @@
-use super::{CheckReport, State};
-use crate::time_out;
+use super::{CheckFailure, CheckReport, FailureClass, State};
+use crate::{
+    metrics::{Outcome, PolicyMetrics, Reading},
+    sync::Mutex,
+    time_out,
+};
 use futures_util::FutureExt as _;
 use std::{fmt, future::Future, panic::AssertUnwindSafe, pin::Pin, time::Duration};
-use tokio::{sync::Mutex, time::Instant};
+use tokio::time::Instant;
 
 /// Why a check failed. A fixed text: an address, a password or a patient cannot get into a health page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +25,11 @@ impl Unhealthy {
 
 type Asked = Pin<Box<dyn Future<Output = Result<(), Unhealthy>> + Send>>;
 
-const NO_ANSWER: &str = "no answer in time";
+/// What went wrong, in both words.
+type Failure = (FailureClass, &'static str);
+
+const NO_ANSWER: Failure = (FailureClass::NoAnswer, "no answer in time");
+const PANICKED: Failure = (FailureClass::Panicked, "the check panicked");
 
 /// One check and its last result.
 pub(crate) struct Check {
@@ -29,7 +37,20 @@ pub(crate) struct Check {
     is_required: bool,
     deadline: Duration,
     ask: Box<dyn Fn() -> Asked + Send + Sync>,
-    last: Mutex<Option<(Instant, Result<(), Unhealthy>)>>,
+    /// Held while the check runs: whoever comes meanwhile waits here and finds the fresh result.
+    turn: tokio::sync::Mutex<()>,
+    last: Mutex<Option<Last>>,
+    metrics: PolicyMetrics,
+}
+
+/// How the check last ended, and what is remembered of those before.
+#[derive(Clone, Copy)]
+struct Last {
+    at: Instant,
+    took: Duration,
+    result: Result<(), Failure>,
+    failures_in_row: u32,
+    failed: Option<(Instant, Failure)>,
 }
 
 impl Check {
@@ -38,7 +59,15 @@ impl Check {
         A: Fn() -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), Unhealthy>> + Send + 'static,
     {
-        Self { name, is_required, deadline, ask: Box::new(move || Box::pin(ask())), last: Mutex::new(None) }
+        Self {
+            name,
+            is_required,
+            deadline,
+            ask: Box::new(move || Box::pin(ask())),
+            turn: tokio::sync::Mutex::default(),
+            last: Mutex::new(None),
+            metrics: PolicyMetrics::new("check", name),
+        }
     }
 
     pub(crate) const fn name(&self) -> &'static str {
@@ -51,39 +80,72 @@ impl Check {
 
     /// The remembered result, or a new one.
     pub(crate) async fn ask(&self, keep: Duration) -> CheckReport {
-        let (result, age) = self.remembered_or_new(keep).await;
-        CheckReport {
-            name: self.name,
-            is_required: self.is_required,
-            state: match result {
-                Ok(()) => State::Up,
-                Err(_) if self.is_required => State::Down,
-                Err(_) => State::Degraded,
-            },
-            reason: result.err().map(|unhealthy| unhealthy.reason),
-            age,
+        let came = Instant::now();
+        let Ok(_turn) = time_out(self.deadline, self.turn.lock()).await else {
+            return self.report(&self.after(came, Err(NO_ANSWER)));
+        };
+        let last = *self.last.lock();
+        let last = match last {
+            Some(last) if last.at >= came || last.at.elapsed() < keep => last,
+            _ => self.run().await,
+        };
+        self.report(&last)
+    }
+
+    async fn run(&self) -> Last {
+        let begun = Instant::now();
+        let answer = AssertUnwindSafe(async { (self.ask)().await }).catch_unwind();
+        let result = match time_out(self.deadline, answer).await {
+            Ok(Ok(answer)) => answer.map_err(|unhealthy| (FailureClass::Failed, unhealthy.reason)),
+            Ok(Err(_)) => Err(PANICKED),
+            Err(_) => Err(NO_ANSWER),
+        };
+        let last = self.after(begun, result);
+        *self.last.lock() = Some(last);
+        self.metrics.call(if result.is_ok() { Outcome::Success } else { Outcome::Failure });
+        self.metrics.took(last.took);
+        self.metrics.set(Reading::State, self.state(result).level());
+        last
+    }
+
+    /// What is known after a run that began at `begun` and ended now with `result`.
+    fn after(&self, begun: Instant, result: Result<(), Failure>) -> Last {
+        let at = Instant::now();
+        let before = *self.last.lock();
+        let failures_before = before.map_or(0, |last| last.failures_in_row);
+        let failed_before = before.and_then(|last| last.failed);
+        Last {
+            at,
+            took: at.saturating_duration_since(begun),
+            result,
+            failures_in_row: if result.is_ok() { 0 } else { failures_before.saturating_add(1) },
+            failed: result.err().map_or(failed_before, |failure| Some((at, failure))),
         }
     }
 
-    async fn remembered_or_new(&self, keep: Duration) -> (Result<(), Unhealthy>, Duration) {
-        let came = Instant::now();
-        // Held while the check runs: whoever comes meanwhile waits here and finds the fresh result.
-        let Ok(mut last) = time_out(self.deadline, self.last.lock()).await else {
-            return (Err(Unhealthy::because(NO_ANSWER)), Duration::ZERO);
-        };
-        if let Some((at, result)) = *last
-            && (at >= came || at.elapsed() < keep)
-        {
-            return (result, at.elapsed());
+    const fn state(&self, result: Result<(), Failure>) -> State {
+        match result {
+            Ok(()) => State::Up,
+            Err(_) if self.is_required => State::Down,
+            Err(_) => State::Degraded,
         }
-        let answer = AssertUnwindSafe(async { (self.ask)().await }).catch_unwind();
-        let result = match time_out(self.deadline, answer).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(Unhealthy::because("the check panicked")),
-            Err(_) => Err(Unhealthy::because(NO_ANSWER)),
-        };
-        *last = Some((Instant::now(), result));
-        (result, Duration::ZERO)
+    }
+
+    fn report(&self, last: &Last) -> CheckReport {
+        CheckReport {
+            name: self.name,
+            is_required: self.is_required,
+            state: self.state(last.result),
+            reason: last.result.err().map(|(_, reason)| reason),
+            age: last.at.elapsed(),
+            took: last.took,
+            failures_in_row: last.failures_in_row,
+            last_failure: last.failed.map(|(at, (class, reason))| CheckFailure {
+                class,
+                reason,
+                ago: at.elapsed(),
+            }),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Graceful shutdown: stages in order, a deadline each, and a report of what was cut off.
 
 mod build;
+mod closing;
 mod error;
 mod guard;
 mod report;
@@ -15,11 +16,12 @@ pub use self::{
     build::ShutdownBuilder,
     error::{CutOff, ShutdownConfigError, Stopping, UnknownStage},
     guard::Guard,
-    report::{DrainReport, StageReport},
+    report::{ClosingReport, ClosingState, DrainReport, StageReport},
     stage::Stage,
     token::Token,
 };
 
+use self::closing::Closings;
 use std::{
     future::Future,
     sync::{
@@ -73,6 +75,7 @@ struct Shared {
     begun_at: OnceLock<Instant>,
     hurry: CancellationToken,
     hurried: AtomicBool,
+    closings: Closings,
 }
 
 impl Shutdown {
@@ -90,6 +93,7 @@ impl Shutdown {
                 begun_at: OnceLock::new(),
                 hurry: CancellationToken::new(),
                 hurried: AtomicBool::new(false),
+                closings: Closings::default(),
             }),
         }
     }
@@ -100,6 +104,38 @@ impl Shutdown {
     /// [`UnknownStage`] when the builder was given no such stage.
     pub fn stage(&self, name: &'static str) -> Result<Stage, UnknownStage> {
         self.shared.stages.iter().find(|stage| stage.name() == name).cloned().ok_or(UnknownStage { name })
+    }
+
+    /// Has `work` done after the last stage, before [`drain`](Self::drain) returns: a pool closed, a log flushed. What was
+    /// added last is done first, so add it when the thing to close was opened. It gets `deadline`, or half a second once
+    /// the shutdown is in a hurry, and is dropped then.
+    ///
+    /// # Errors
+    /// [`Stopping`] when everything is closed already; `work` is dropped.
+    ///
+    /// ```
+    /// # use healthcare_resilience::Shutdown;
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let shutdown = Shutdown::builder().stage("http", Duration::from_secs(20)).build()?;
+    /// shutdown.close("database", Duration::from_secs(2), async { /* pool.close().await */ })?;
+    /// shutdown.begin();
+    /// let report = shutdown.drain().await;
+    /// assert_eq!(report.closings[0].name, "database");
+    /// # Ok(()) }
+    /// ```
+    pub fn close<W>(&self, name: &'static str, deadline: Duration, work: W) -> Result<(), Stopping>
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
+        if self.shared.closings.add(name, deadline, work) { Ok(()) } else { Err(Stopping { stage: name }) }
+    }
+
+    /// Work in flight by stage, in the order in which the stages stop.
+    #[must_use]
+    pub fn in_flight(&self) -> Vec<(&'static str, usize)> {
+        self.shared.stages.iter().map(|stage| (stage.name(), stage.in_flight())).collect()
     }
 
     /// Begins the shutdown. Readiness is to turn false now; nothing is stopped before [`drain`](Self::drain)
@@ -132,11 +168,12 @@ impl Shutdown {
         self.shared.hurry.cancel();
     }
 
-    /// Waits until the shutdown has begun, then stops the stages one after the other and reports.
+    /// Waits until the shutdown has begun, then stops the stages one after the other, closes what is to be
+    /// [closed](Self::close), and reports.
     ///
     /// Takes at most the notice, plus each stage's deadline, plus half a second a stage in which work that was
-    /// cut off may unwind. Dropping this future leaves the shutdown where it is; calling it again continues,
-    /// with the deadlines that were running.
+    /// cut off may unwind, plus the deadline of each closing. Dropping this future leaves the shutdown where it is;
+    /// calling it again continues, with the deadlines that were running.
     pub async fn drain(&self) -> DrainReport {
         self.shared.begun.cancelled().await;
         let begun_at = *self.shared.begun_at.get_or_init(Instant::now);
@@ -145,11 +182,23 @@ impl Shutdown {
             () = self.shared.hurry.cancelled() => {}
             () = tokio::time::sleep_until(later(begun_at, self.shared.notice)) => {}
         }
+        self.stop_all(begun_at).await
+    }
+
+    /// Begins and drains without notice: nobody was told to send anything here.
+    pub(crate) async fn stop_now(&self) -> DrainReport {
+        self.begin();
+        self.stop_all(*self.shared.begun_at.get_or_init(Instant::now)).await
+    }
+
+    async fn stop_all(&self, begun_at: Instant) -> DrainReport {
         for stage in &self.shared.stages {
             stage.drain(&self.shared.hurry).await;
         }
+        self.shared.closings.run(&self.shared.hurry).await;
         DrainReport {
             stages: self.shared.stages.iter().map(Stage::report).collect(),
+            closings: self.shared.closings.reports(),
             took: begun_at.elapsed(),
             hurried: self.shared.hurried.load(Ordering::Acquire),
         }

@@ -1,11 +1,13 @@
 use std::{fmt, time::Duration};
 
-/// What [`Shutdown::drain`](crate::Shutdown::drain) found. Its `Display` is one line a stage, fit for a log.
+/// What [`Shutdown::drain`](crate::Shutdown::drain) found. Its `Display` is one line for each stage and closing, fit for a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DrainReport {
     /// The stages, in the order in which they stopped.
     pub stages: Vec<StageReport>,
+    /// What was closed after them, in that order.
+    pub closings: Vec<ClosingReport>,
     /// From the beginning of the shutdown to its end.
     pub took: Duration,
     /// Whether it was ended at once, as by a second signal.
@@ -13,11 +15,36 @@ pub struct DrainReport {
 }
 
 impl DrainReport {
-    /// Whether everything that was in flight finished by itself.
+    /// Whether everything that was in flight finished by itself and everything was closed.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        !self.hurried && self.stages.iter().all(StageReport::is_clean)
+        let is_closed = |closing: &ClosingReport| closing.state == ClosingState::Closed;
+        !self.hurried && self.stages.iter().all(StageReport::is_clean) && self.closings.iter().all(is_closed)
     }
+}
+
+/// What became of one thing to be closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClosingReport {
+    /// The name.
+    pub name: &'static str,
+    /// How it ended.
+    pub state: ClosingState,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// How a closing ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClosingState {
+    /// In time.
+    Closed,
+    /// It was dropped at its deadline, or because of the hurry.
+    Late,
+    /// It has a bug.
+    Panicked,
 }
 
 /// What became of the work of one stage.
@@ -54,7 +81,21 @@ impl fmt::Display for DrainReport {
             }
             write!(f, "{stage}")?;
         }
+        for closing in &self.closings {
+            write!(f, "\n{closing}")?;
+        }
         Ok(())
+    }
+}
+
+impl fmt::Display for ClosingReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.state {
+            ClosingState::Closed => "closed in",
+            ClosingState::Late => "not closed after",
+            ClosingState::Panicked => "panicked while closing after",
+        };
+        write!(f, "{}: {word} {:?}", self.name, self.took)
     }
 }
 

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
-
 use healthcare_resilience::{Elapsed, time_out};
 use std::{
     error::Error as _,

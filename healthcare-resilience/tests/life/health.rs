@@ -1,6 +1,6 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
-
-use healthcare_resilience::{Health, HealthConfigError, Shutdown, State, Unhealthy, time_out};
+use healthcare_resilience::{
+    FailureClass, Health, HealthConfigError, Phase, Shutdown, Start, State, Unhealthy, time_out,
+};
 use std::{
     future::{Future, pending, ready},
     sync::{
@@ -156,9 +156,112 @@ async fn a_shutdown_that_begins_ends_readiness_before_anything_stops() {
     assert!(health.readiness().await.is_ready());
     shutdown.begin();
     let report = health.readiness().await;
-    assert!(!report.is_ready() && report.is_stopping);
+    assert!(!report.is_ready() && (report.phase == Phase::Stopping));
     assert_eq!(report.checks[0].state, State::Up, "the parts are told as they are");
     assert!(shutdown.stage("http").unwrap().enter("request").is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_tells_how_long_it_took_how_often_it_failed_and_why() {
+    let turn = Arc::new(AtomicUsize::new(0));
+    let health = Health::builder()
+        .optional("mail", 3 * SECOND, {
+            let turn = turn.clone();
+            move || {
+                let turn = turn.fetch_add(1, Ordering::SeqCst);
+                async move {
+                    sleep(SECOND).await;
+                    match turn {
+                        0 | 4 => Ok(()),
+                        1 => Err(Unhealthy::because("refused")),
+                        2 => pending().await,
+                        _ => panic!("a bug"),
+                    }
+                }
+            }
+        })
+        .keep(Duration::ZERO)
+        .build()
+        .unwrap();
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let check = health.readiness().await.checks[0].clone();
+        let last = check.last_failure.map(|failure| (failure.class, failure.reason, failure.ago));
+        seen.push((check.took, check.failures_in_row, last));
+        advance(10 * SECOND).await;
+    }
+    let zero = Duration::ZERO;
+    assert_eq!(
+        seen,
+        [
+            (SECOND, 0, None),
+            (SECOND, 1, Some((FailureClass::Failed, "refused", zero))),
+            (3 * SECOND, 2, Some((FailureClass::NoAnswer, "no answer in time", zero))),
+            (SECOND, 3, Some((FailureClass::Panicked, "the check panicked", zero))),
+            // Healthy again, and what was wrong is still told.
+            (SECOND, 0, Some((FailureClass::Panicked, "the check panicked", 11 * SECOND))),
+        ]
+    );
+    assert_eq!(
+        [FailureClass::Failed, FailureClass::NoAnswer, FailureClass::Panicked].map(FailureClass::as_str),
+        ["failed", "no_answer", "panicked"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_ready_before_the_start_is_and_nothing_after_the_stop_begins() {
+    let shutdown = Shutdown::builder().stage("http", SECOND).build().unwrap();
+    let start = Start::new(&shutdown);
+    let health = Health::builder()
+        .required("database", SECOND, || ready(Ok(())))
+        .start(&start)
+        .shutdown(&shutdown)
+        .build()
+        .unwrap();
+    let mut seen = Vec::new();
+    let mut look = async || {
+        let report = health.readiness().await;
+        seen.push((report.phase, report.is_ready()));
+    };
+    look().await;
+    start.ready();
+    look().await;
+    shutdown.begin();
+    look().await;
+    assert_eq!(seen, [(Phase::Starting, false), (Phase::Serving, true), (Phase::Stopping, false)]);
+    // Stopped while it starts, it stops.
+    let health = Health::builder().start(&Start::new(&shutdown)).shutdown(&shutdown).build().unwrap();
+    assert_eq!(health.phase(), Phase::Stopping);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_begins_while_the_checks_run_is_seen() {
+    let shutdown = Shutdown::builder().stage("http", SECOND).build().unwrap();
+    let health = Health::builder()
+        .required("database", 5 * SECOND, || async {
+            sleep(SECOND).await;
+            Ok(())
+        })
+        .shutdown(&shutdown)
+        .build()
+        .unwrap();
+    let probe = tokio::spawn(async move { health.readiness().await });
+    tokio::task::yield_now().await;
+    shutdown.begin();
+    assert!(!probe.await.unwrap().is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_hangs_is_asked_once_and_late_comers_still_learn_what_was_before() {
+    let health =
+        Health::builder().required("database", SECOND, pending).keep(Duration::ZERO).build().unwrap();
+    assert_eq!(health.readiness().await.checks[0].failures_in_row, 1);
+    advance(SECOND).await;
+    // Polled once and kept: it holds the check's turn and never ends by itself.
+    let mut stuck = Box::pin(health.readiness());
+    assert!(stuck.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let report = health.readiness().await;
+    assert_eq!((report.checks[0].reason, report.checks[0].failures_in_row), (Some("no answer in time"), 2));
 }
 
 #[test]

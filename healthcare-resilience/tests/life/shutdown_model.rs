@@ -1,5 +1,4 @@
 //! Whatever the order of comings, goings, stop and deadline: everything that was in flight is accounted for once.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 use healthcare_resilience::{Guard, Shutdown};
 use proptest::prelude::*;

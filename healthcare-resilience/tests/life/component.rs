@@ -1,0 +1,82 @@
+use healthcare_resilience::{Component, Condition, Health, HealthConfigError, State, Unhealthy};
+use std::{
+    future::ready,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A component of the host's own.
+struct Queue(Arc<AtomicUsize>);
+impl Component for Queue {
+    fn kind(&self) -> &'static str {
+        "queue"
+    }
+    fn name(&self) -> &'static str {
+        "letters"
+    }
+    fn condition(&self) -> Condition {
+        let waiting = self.0.load(Ordering::SeqCst);
+        let condition = if waiting < 100 { Condition::up("short") } else { Condition::degraded("long") };
+        condition.reading("waiting", waiting as f64)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_component_is_looked_at_each_time_and_degrades() {
+    let waiting = Arc::new(AtomicUsize::new(3));
+    let health = Health::builder()
+        .required("database", SECOND, || ready(Ok(())))
+        .component(Queue(waiting.clone()))
+        .build()
+        .unwrap();
+    let report = health.readiness().await;
+    assert_eq!((report.state, report.components[0].condition.word), (State::Up, "short"));
+    assert_eq!(report.components[0].condition.readings, [("waiting", 3.0)]);
+    waiting.store(100, Ordering::SeqCst);
+    let report = health.readiness().await;
+    assert_eq!((report.state, report.components[0].condition.word), (State::Degraded, "long"));
+    assert!(report.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_component_takes_the_program_out_of_service() {
+    let down = || {
+        let mut condition = Condition::degraded("gone");
+        condition.state = State::Down;
+        condition
+    };
+    let health = Health::builder().watch("store", "letters", down).build().unwrap();
+    let report = health.readiness().await;
+    assert_eq!((report.state, report.components[0].condition.state), (State::Degraded, State::Down));
+    // A required check does.
+    let health = Health::builder()
+        .required("database", SECOND, || ready(Err(Unhealthy::because("away"))))
+        .watch("store", "letters", || Condition::up("there"))
+        .build()
+        .unwrap();
+    assert_eq!(health.readiness().await.state, State::Down);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_component_that_panics_is_degraded() {
+    let health = Health::builder().watch("store", "letters", || panic!("a bug")).build().unwrap();
+    let report = health.readiness().await;
+    assert_eq!((report.state, report.components[0].condition.word), (State::Degraded, "panicked"));
+}
+
+#[test]
+fn components_that_make_no_sense_are_not_built() {
+    let fine = || Condition::up("fine");
+    let two = Health::builder().watch("store", "letters", fine).watch("queue", "letters", fine).build();
+    assert!(two.is_ok(), "two kinds may share a name");
+    let taken = Health::builder().watch("store", "letters", fine).watch("store", "letters", fine).build();
+    assert_eq!(taken.unwrap_err(), HealthConfigError::ComponentTaken { kind: "store", name: "letters" });
+    let names: Vec<&'static str> = (0..257).map(|n| &*Box::leak(n.to_string().into_boxed_str())).collect();
+    let many = names.iter().fold(Health::builder(), |builder, name| builder.watch("store", name, fine));
+    assert_eq!(many.build().unwrap_err(), HealthConfigError::TooManyComponents { max: 256 });
+}
