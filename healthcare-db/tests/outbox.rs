@@ -12,6 +12,7 @@ use healthcare_core::{
 use healthcare_db::{Database, SqlOutbox, SqlRelations, SqlStore};
 use jiff::{SignedDuration, Timestamp};
 use site::Site;
+use sqlx::Connection as _;
 use std::{sync::Arc, time::Duration};
 
 const CANARY: &str = "Quetzalcoatlus";
@@ -300,4 +301,34 @@ fn stores_can_be_shared() {
     shared::<Arc<SqlStore>>();
     shared::<SqlOutbox>();
     shared::<SqlRelations>();
+}
+
+/// A subquery that the planner runs for each row locks other entries each time: a batch stays a batch under a plan that would.
+#[tokio::test]
+#[ignore = "needs PostgreSQL: cargo xtask test"]
+async fn postgres_leases_no_more_than_was_asked_under_any_plan() {
+    let site = Site::postgres().await;
+    let (_, database) = site.owner_url.rsplit_once('/').unwrap();
+    let mut owner = sqlx::PgConnection::connect(&site.owner_url).await.unwrap();
+    // With these, running the subquery for each row is the cheapest of what is left.
+    let mut forced =
+        "CREATE INDEX by_age ON main.outbox (created_at, id) WHERE delivered_at IS NULL".to_owned();
+    for other in ["hashjoin", "mergejoin", "hashagg", "sort", "material", "memoize", "bitmapscan"] {
+        forced += &format!("; ALTER DATABASE {database} SET enable_{other} = off");
+    }
+    sqlx::raw_sql(sqlx::AssertSqlSafe(forced)).execute(&mut owner).await.unwrap();
+    drop(owner);
+    let stage = Stage::default();
+    let store = site.store(stage.door()).await;
+    for _ in 0..20 {
+        add(&stage, &store, Id::random(), None).await.unwrap();
+    }
+    let relay = Relay::open(&site, &stage, store.database()).await;
+    for _ in 0..8 {
+        let leased = relay.outbox.lease(5, Duration::from_secs(30), relay.now).await.unwrap();
+        assert_eq!(leased.len(), 5);
+    }
+    assert!(relay.lease(0).await.is_empty(), "each of the 40 was leased once");
+    store.database().close().await;
+    site.remove().await;
 }

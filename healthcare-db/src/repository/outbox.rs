@@ -12,13 +12,16 @@ use uuid::Uuid;
 
 /// `$1` now, `$2` until, `$3` limit. Events wait for events and outcome records for outcome records: a listener that fails must not
 /// keep the audit log from learning what was committed.
+///
+/// On PostgreSQL the ids are an array, which is made once. Of `IN (SELECT ..)` the planner may make a join that runs the subquery again for every
+/// row outside it; each run passes over the rows that this same statement has updated and locks the next ones, and the limit is none.
 pub(crate) const LEASE: Statement<House> = house_sql! {
-    postgres: "UPDATE main.outbox SET lease = lease + 1, attempts = attempts + 1, due_at = $2 WHERE id IN ( \
+    postgres: "UPDATE main.outbox SET lease = lease + 1, attempts = attempts + 1, due_at = $2 WHERE id = ANY (ARRAY( \
          SELECT o.id FROM main.outbox o WHERE o.delivered_at IS NULL AND o.due_at <= $1 AND NOT EXISTS ( \
              SELECT 1 FROM main.outbox e WHERE e.delivered_at IS NULL AND e.clinic_id = o.clinic_id \
              AND e.kind = o.kind AND e.aggregate_kind = o.aggregate_kind AND e.aggregate_id = o.aggregate_id \
              AND (e.aggregate_version, e.position) < (o.aggregate_version, o.position)) \
-         ORDER BY o.created_at, o.id LIMIT $3 FOR UPDATE SKIP LOCKED) \
+         ORDER BY o.created_at, o.id LIMIT $3 FOR UPDATE SKIP LOCKED)) \
      RETURNING id, clinic_id, lease, attempts, body, created_at",
     sqlite: "UPDATE main.outbox SET lease = lease + 1, attempts = attempts + 1, due_at = $2 WHERE id IN ( \
          SELECT o.id FROM main.outbox o WHERE o.delivered_at IS NULL AND o.due_at <= $1 AND NOT EXISTS ( \
@@ -27,7 +30,7 @@ pub(crate) const LEASE: Statement<House> = house_sql! {
              AND (e.aggregate_version, e.position) < (o.aggregate_version, o.position)) \
          ORDER BY o.created_at, o.id LIMIT $3) \
      RETURNING id, clinic_id, lease, attempts, body, created_at",
-    why: "SQLite has one writer and no row locks",
+    why: "SQLite has one writer, no row locks and no arrays",
 };
 pub(crate) const DELIVERED: Statement<House> = house_sql!(
     "UPDATE main.outbox SET delivered_at = $3 WHERE id = $1 AND lease = $2 AND delivered_at IS NULL"
