@@ -1,5 +1,6 @@
 //! What is checked before a PostgreSQL login is used: that row security holds it.
 
+use super::policies;
 use crate::{
     DbError,
     schema::{CLINIC_TABLES, expected_version},
@@ -19,7 +20,8 @@ pub(super) async fn check(pool: &PgPool) -> Result<(), DbError> {
         return Err(unsafe_login("is a superuser or may bypass row security"));
     }
     schema(pool).await?;
-    tables(pool).await
+    tables(pool).await?;
+    policies::check(pool).await
 }
 
 fn unsafe_login(why: &str) -> DbError {

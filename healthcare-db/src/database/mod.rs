@@ -4,6 +4,8 @@
 mod boot;
 mod options;
 #[cfg(feature = "postgres")]
+mod policies;
+#[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -70,6 +70,79 @@ fn sqlite_outbox() -> String {
     )
 }
 
+/// What a row's clinic must be. The subquery is evaluated once for a statement; an unset scope is no row, never an error.
+#[cfg(feature = "postgres")]
+const OWN: &str = "clinic_id = (SELECT nullif(current_setting('app.clinic_id', true), '')::uuid)";
+
+/// The same as `pg_get_expr` prints it.
+#[cfg(feature = "postgres")]
+const OWN_PRINTED: &str = r#"(clinic_id = ( SELECT (NULLIF(current_setting('app.clinic_id'::text, true), ''::text))::uuid AS "nullif"))"#;
+
+/// An expression of a [`Policy`] as `pg_get_expr` prints it.
+#[cfg(feature = "postgres")]
+pub(crate) fn printed(written: &'static str) -> &'static str {
+    if written == OWN { OWN_PRINTED } else { written }
+}
+
+/// A policy as `pg_policy` has it.
+#[cfg(feature = "postgres")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Policy {
+    pub(crate) name: &'static str,
+    /// `polcmd`: `*` for every command, `a` for INSERT.
+    pub(crate) command: &'static str,
+    /// Whom it lets pass: a role, or `public` for everybody.
+    pub(crate) role: &'static str,
+    /// Which rows are seen.
+    pub(crate) using: Option<&'static str>,
+    /// Which rows may be written.
+    pub(crate) check: Option<&'static str>,
+}
+
+#[cfg(feature = "postgres")]
+const OWN_CLINIC: Policy =
+    Policy { name: "own_clinic", command: "*", role: "public", using: Some(OWN), check: Some(OWN) };
+#[cfg(feature = "postgres")]
+const CLINIC_ADDS: Policy = Policy {
+    name: "clinic_adds",
+    command: "a",
+    role: "healthcare_application",
+    using: None,
+    check: Some(OWN),
+};
+#[cfg(feature = "postgres")]
+const RELAY_SETTLES: Policy = Policy {
+    name: "relay_settles",
+    command: "*",
+    role: "healthcare_relay",
+    using: Some("true"),
+    check: Some("true"),
+};
+
+/// The policies of a table with a `clinic_id`, and no others: those of the outbox, or the one that every clinic table has.
+#[cfg(feature = "postgres")]
+pub(crate) fn policies(table: &str) -> &'static [Policy] {
+    if table == OUTBOX { &[CLINIC_ADDS, RELAY_SETTLES] } else { &[OWN_CLINIC] }
+}
+
+#[cfg(feature = "postgres")]
+impl Policy {
+    /// `CREATE POLICY` on the table `t` of the loop below, unless it has one of this name.
+    fn create_absent(&self) -> String {
+        let Self { name, command, role, using, check } = self;
+        let command = if *command == "a" { "FOR INSERT " } else { "" };
+        let clause = |word: &str, text: &Option<&str>| {
+            text.map_or(String::new(), |text| format!(" {word} ({})", text.replace('\'', "''")))
+        };
+        let (using, check) = (clause("USING", using), clause("WITH CHECK", check));
+        format!(
+            "IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_policy WHERE polrelid = t.oid AND polname = '{name}') THEN
+                EXECUTE format('CREATE POLICY {name} ON main.%I {command}TO {role}{using}{check}', t.relname);
+            END IF;"
+        )
+    }
+}
+
 /// Row security for every table with a `clinic_id` that is not a house table, forced on its owner too, and grants.
 ///
 /// Applied again and again: it changes only what is not so already, so that a running server is not disturbed by locks.
@@ -77,8 +150,8 @@ fn sqlite_outbox() -> String {
 pub(super) fn postgres_isolation() -> String {
     let house: Vec<String> = HOUSE_TABLES.iter().map(|table| format!("'{}'", table.name)).collect();
     let house = house.join(", ");
-    // The subquery is evaluated once for a statement; an unset scope is no row, never an error.
-    let own = "clinic_id = (SELECT nullif(current_setting(''app.clinic_id'', true), '''')::uuid)";
+    let outbox: String = [CLINIC_ADDS, RELAY_SETTLES].map(|policy| policy.create_absent()).concat();
+    let own = OWN_CLINIC.create_absent();
     format!(
         "DO $isolation$
 DECLARE t record;
@@ -94,15 +167,9 @@ BEGIN
             EXECUTE format('ALTER TABLE main.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', t.relname);
         END IF;
         IF t.relname = '{OUTBOX}' THEN
-            IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_policy WHERE polrelid = t.oid AND polname = 'clinic_adds') THEN
-                CREATE POLICY clinic_adds ON main.{OUTBOX} FOR INSERT TO healthcare_application
-                    WITH CHECK (clinic_id = (SELECT nullif(current_setting('app.clinic_id', true), '')::uuid));
-                CREATE POLICY relay_settles ON main.{OUTBOX} TO healthcare_relay USING (true) WITH CHECK (true);
-            END IF;
+            {outbox}
         ELSE
-            IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_policy WHERE polrelid = t.oid AND polname = 'own_clinic') THEN
-                EXECUTE format('CREATE POLICY own_clinic ON main.%I USING ({own}) WITH CHECK ({own})', t.relname);
-            END IF;
+            {own}
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON main.%I TO healthcare_application', t.relname);
         END IF;
     END LOOP;

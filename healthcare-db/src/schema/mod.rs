@@ -9,6 +9,8 @@ pub use tables::{CLINIC_TABLES, ClinicTable};
 #[cfg(feature = "sqlite")]
 pub(crate) use isolation::isolate;
 #[cfg(feature = "postgres")]
+pub(crate) use isolation::{Policy, policies, printed};
+#[cfg(feature = "postgres")]
 pub(crate) use migrate::expected_version;
 #[cfg(feature = "sqlite")]
 pub(crate) use migrate::migrate_sqlite;

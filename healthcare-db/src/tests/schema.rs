@@ -209,6 +209,78 @@ async fn logins_that_row_security_would_not_hold_are_refused() {
     site.remove().await;
 }
 
+/// A table whose policy was changed, and what would say so.
+const OPENED: &[(&str, &str, &str)] = &[
+    (
+        "patient",
+        "own_clinic",
+        "DROP POLICY own_clinic ON main.patient; CREATE POLICY own_clinic ON main.patient USING (true)",
+    ),
+    ("claim", "own_clinic", "ALTER POLICY own_clinic ON main.claim WITH CHECK (true)"),
+    ("observation", "own_clinic", "ALTER POLICY own_clinic ON main.observation USING (true)"),
+    ("encounter", "own_clinic", "ALTER POLICY own_clinic ON main.encounter TO healthcare_relay"),
+    (
+        "condition",
+        "own_clinic",
+        "DROP POLICY own_clinic ON main.condition; CREATE POLICY own_clinic ON main.condition AS RESTRICTIVE \
+         USING (clinic_id = (SELECT nullif(current_setting('app.clinic_id', true), '')::uuid))",
+    ),
+    (
+        "procedure",
+        "own_clinic",
+        "DROP POLICY own_clinic ON main.procedure; CREATE POLICY own_clinic ON main.procedure FOR SELECT \
+         USING (clinic_id = (SELECT nullif(current_setting('app.clinic_id', true), '')::uuid))",
+    ),
+    ("appointment", "\"For Reports\"", "CREATE POLICY \"For Reports\" ON main.appointment USING (true)"),
+    ("service", "for_relays", "CREATE POLICY for_relays ON main.service TO healthcare_relay USING (true)"),
+    (
+        "location",
+        "own_clinic",
+        "CREATE FUNCTION main.current_setting(text, boolean) RETURNS text LANGUAGE sql AS 'SELECT $1'; \
+         GRANT EXECUTE ON FUNCTION main.current_setting TO PUBLIC; \
+         ALTER POLICY own_clinic ON main.location \
+         USING (clinic_id = (SELECT nullif(main.current_setting('app.clinic_id', true), '')::uuid))",
+    ),
+    ("outbox", "clinic_adds", "ALTER POLICY clinic_adds ON main.outbox WITH CHECK (true)"),
+    ("outbox", "relay_settles", "ALTER POLICY relay_settles ON main.outbox TO PUBLIC"),
+];
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: cargo xtask test"]
+async fn a_policy_that_is_not_ours_is_refused_by_name_and_migrating_repairs_it() {
+    let site = Site::postgres().await;
+    let mut owner = PgConnection::connect(&site.owner_url).await.unwrap();
+    for (table, policy, change) in OPENED {
+        sqlx::raw_sql(*change).execute(&mut owner).await.unwrap();
+        let why = refused(&site.url).await;
+        let repair = format!("DROP POLICY {policy} ON main.{table}");
+        assert!(why.contains(&format!("the table {table} ")) && why.contains(&repair), "{change}: {why}");
+        // As it says.
+        sqlx::raw_sql(sqlx::AssertSqlSafe(repair)).execute(&mut owner).await.unwrap();
+        migrate(&site.owner_url, &logins()).await.unwrap();
+        site.open().await.close().await;
+    }
+    // The relay's login looks at what it may read.
+    sqlx::raw_sql("ALTER POLICY relay_settles ON main.outbox TO PUBLIC").execute(&mut owner).await.unwrap();
+    assert!(refused(&site.relay_url).await.contains("outbox"));
+    sqlx::raw_sql("ALTER POLICY relay_settles ON main.outbox TO healthcare_relay")
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    // One that is gone is made again; one that only takes away may stay.
+    sqlx::raw_sql("DROP POLICY clinic_adds ON main.outbox").execute(&mut owner).await.unwrap();
+    let why = refused(&site.url).await;
+    assert!(why.contains("clinic_adds is missing on the table outbox"), "{why}");
+    migrate(&site.owner_url, &logins()).await.unwrap();
+    sqlx::raw_sql("CREATE POLICY by_day ON main.patient AS RESTRICTIVE USING (active)")
+        .execute(&mut owner)
+        .await
+        .unwrap();
+    site.open().await.close().await;
+    drop(owner);
+    site.remove().await;
+}
+
 #[tokio::test]
 async fn plain_text_to_another_machine_is_refused() {
     for url in [
