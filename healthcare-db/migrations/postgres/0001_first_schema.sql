@@ -280,7 +280,8 @@ CREATE TABLE blind_index (
     PRIMARY KEY (clinic_id, kind, field, token, record_id)
 );
 
-CREATE INDEX blind_index_record ON blind_index (clinic_id, kind, record_id);
+-- Begins with the record, so that it cannot pass for the index that finds by token in the order of records.
+CREATE INDEX blind_index_record ON blind_index (record_id, clinic_id);
 
 -- Answers kept for idempotency keys. actor_id is the user, or the nil id for the system.
 CREATE TABLE idempotency (

@@ -12,6 +12,8 @@ use uuid::Uuid;
 pub(crate) struct Select {
     head: String,
     conditions: String,
+    /// What an index entry `b0` must be, when the blind index finds the rows.
+    found: Option<String>,
     tail: String,
     values: Vec<Value>,
 }
@@ -26,17 +28,21 @@ impl Select {
 
     /// Rows whose person's key was destroyed are noise: they look as if they were not there.
     fn bare(table: &'static str, columns: &'static [PlainColumn]) -> Self {
-        let mut head = String::from("SELECT t.id, t.subject_id, t.version, k.wrapped, t.phi");
+        // A look-up for each row and no join: see `exists`.
+        let mut head = String::from(
+            "SELECT t.id, t.subject_id, t.version, \
+             (SELECT k.wrapped FROM subject_key k WHERE k.clinic_id = $1 AND k.subject_id = t.subject_id) AS wrapped, t.phi",
+        );
         for column in columns {
             let _ = write!(head, ", t.{}", column.name);
         }
-        let _ = write!(
-            head,
-            " FROM {table} t LEFT JOIN subject_key k ON k.clinic_id = t.clinic_id AND k.subject_id = t.subject_id"
+        let _ = write!(head, " FROM {table} t");
+        let has_key = exists(
+            "subject_key k",
+            "k.clinic_id = $1 AND k.subject_id = t.subject_id AND k.wrapped IS NOT NULL",
         );
-        let conditions =
-            " WHERE t.clinic_id = $1 AND (t.subject_id IS NULL OR k.wrapped IS NOT NULL)".to_owned();
-        Self { head, conditions, tail: String::new(), values: Vec::new() }
+        let conditions = format!(" WHERE t.clinic_id = $1 AND (t.subject_id IS NULL OR {has_key})");
+        Self { head, conditions, found: None, tail: String::new(), values: Vec::new() }
     }
 
     /// Adds a value and names its parameter.
@@ -86,16 +92,13 @@ impl Select {
             let on = format!(
                 "b{nth}.clinic_id = $1 AND b{nth}.kind = {kind} AND b{nth}.field = {field} AND b{nth}.token = {bytes}"
             );
-            if nth == 0 {
-                let _ = write!(
-                    self.head,
-                    " JOIN blind_index b0 ON b0.clinic_id = t.clinic_id AND b0.record_id = t.id"
-                );
-                self.and(&on);
-            } else {
-                self.and(&format!(
-                    "EXISTS (SELECT 1 FROM blind_index b{nth} WHERE {on} AND b{nth}.record_id = b0.record_id)"
-                ));
+            match &mut self.found {
+                None => self.found = Some(on),
+                Some(found) => {
+                    let table = format!("blind_index b{nth}");
+                    let on = format!("{on} AND b{nth}.record_id = b0.record_id");
+                    let _ = write!(found, " AND {}", exists(&table, &on));
+                }
             }
         }
     }
@@ -108,7 +111,9 @@ impl Select {
     pub(super) fn order_by_found(&mut self, after: Option<Uuid>, limit: usize) {
         if let Some(after) = after {
             let after = self.bind(Value::Uuid(after));
-            self.and(&format!("b0.record_id > {after}"));
+            if let Some(found) = &mut self.found {
+                let _ = write!(found, " AND b0.record_id > {after}");
+            }
         }
         self.tail = format!(" ORDER BY b0.record_id LIMIT {limit}");
     }
@@ -118,6 +123,29 @@ impl Select {
     }
 
     pub(crate) fn build(self) -> Result<(Composed, Vec<Value>), DbError> {
-        Ok((Composed::new(self.head + &self.conditions + &self.tail)?, self.values))
+        let Self { head, conditions, found, tail, values } = self;
+        let text = match found {
+            None => Composed::new(head + &conditions + &tail)?,
+            // Two texts, because SQLite has no LATERAL. PostgreSQL needs it for the reason given at `exists`.
+            Some(found) => Composed::of_two(
+                format!(
+                    "SELECT t.* FROM blind_index b0 CROSS JOIN LATERAL \
+                     ({head}{conditions} AND t.id = b0.record_id OFFSET 0) t WHERE {found}{tail}"
+                ),
+                format!(
+                    "{head} JOIN blind_index b0 ON b0.clinic_id = t.clinic_id AND b0.record_id = t.id\
+                     {conditions} AND {found}{tail}"
+                ),
+            )?,
+        };
+        Ok((text, values))
     }
+}
+
+/// Whether `table` has a row for the row outside, looked up once for each such row by the whole of an index.
+///
+/// While PostgreSQL's statistics are older than the rows (a clinic that has just been imported) every order of joins looks as
+/// cheap to it as the next, and it has been seen to compare each row with each. The offset keeps it from making this a join.
+fn exists(table: &str, on: &str) -> String {
+    format!("EXISTS (SELECT 1 FROM {table} WHERE {on} LIMIT 1 OFFSET 0)")
 }
