@@ -10,6 +10,8 @@ mod error;
 mod fallback;
 mod health;
 mod hedge;
+#[cfg(feature = "http")]
+mod http;
 #[allow(dead_code, unused_imports, reason = "policies land one by one")]
 mod metrics;
 mod overload;
@@ -27,7 +29,10 @@ mod window;
 pub use crate::rate::{RateLimitEvent, RateToken, RedisRateLimit, RedisRateLimitBuilder, WhileAway};
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
-pub use crate::retry::{CloneHttp, HttpStatus};
+pub use crate::{
+    rate::{AsResponse, RateHeaders},
+    retry::{CloneHttp, HttpStatus},
+};
 #[cfg(feature = "signal")]
 #[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
 pub use crate::shutdown::SecondSignal;
@@ -58,8 +63,9 @@ pub use crate::{
         HedgeLayer, HedgeService,
     },
     rate::{
-        AddressKey, KeyedRateLimit, KeyedRateLimitBuilder, Quota, RateConfigError, RateDecision, RateLimit,
-        RateLimitBuilder, WhenFull,
+        AddressKey, Admission, AsError, ByKey, KeyedRateLimit, KeyedRateLimitBuilder, Quota, RateAnswer,
+        RateConfigError, RateDecision, RateGate, RateLimit, RateLimitBuilder, RateLimitFuture, RateLimitLayer,
+        RateLimitService, WhenFull,
     },
     retry::{
         Backoff, Causes, CloneAs, CloneRequest, Effect, GiveUp, Guarded, IdempotencyKey, IdempotencyKeyError,
