@@ -126,7 +126,12 @@ impl Entry {
         u64::from_be_bytes(number(&self.body, 0))
     }
 
-    /// Whether kind, flags, spare bytes and the length of the body are ones that a writer writes.
+    /// Whether an opening's hash is there exactly when it cut something.
+    fn hashes_what_it_cut(&self) -> bool {
+        (self.count() == 0) == (number::<32>(&self.body, 8) == [0; 32])
+    }
+
+    /// Whether kind, flags, spare bytes and body are ones that a writer writes.
     pub(super) fn is_canonical(&self) -> bool {
         let spare = number::<2>(&self.header, 6) == [0, 0];
         let nameless = number::<32>(&self.header, 40) == [0; 32] && number::<4>(&self.header, 12) == [0; 4];
@@ -134,8 +139,8 @@ impl Entry {
         spare
             && match self.kind() {
                 1 => self.flags() <= 1 && !self.body.is_empty(),
-                2 => own && self.body.len() == 40,
-                3 => own && self.body.len() == 8,
+                2 => own && self.body.len() == 40 && self.hashes_what_it_cut(),
+                3 => own && self.body.len() == 8 && self.count() > 0,
                 4 => own && self.body.is_empty(),
                 _ => false,
             }
