@@ -27,12 +27,6 @@ mod window;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use crate::rate::{RateLimitEvent, RateToken, RedisRateLimit, RedisRateLimitBuilder, WhileAway};
-#[cfg(feature = "http")]
-#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
-pub use crate::{
-    rate::{AsResponse, RateHeaders},
-    retry::{CloneHttp, HttpStatus},
-};
 #[cfg(feature = "signal")]
 #[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
 pub use crate::shutdown::SecondSignal;
@@ -64,8 +58,8 @@ pub use crate::{
     },
     rate::{
         AddressKey, Admission, AsError, ByKey, KeyedRateLimit, KeyedRateLimitBuilder, Quota, RateAnswer,
-        RateConfigError, RateDecision, RateGate, RateLimit, RateLimitBuilder, RateLimitFuture, RateLimitLayer,
-        RateLimitService, WhenFull,
+        RateConfigError, RateDecision, RateGate, RateLimit, RateLimitBuilder, RateLimitFuture,
+        RateLimitLayer, RateLimitService, WhenFull,
     },
     retry::{
         Backoff, Causes, CloneAs, CloneRequest, Effect, GiveUp, Guarded, IdempotencyKey, IdempotencyKeyError,
@@ -78,4 +72,10 @@ pub use crate::{
     },
     start::{Start, StartError, StartFailure, StartReport, Step, StepReport, StepState},
     time_out::{Elapsed, TimeOut, TimeOutFuture, TimeOutLayer, time_out},
+};
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+pub use crate::{
+    rate::{AsResponse, RateHeaders},
+    retry::{CloneHttp, HttpStatus},
 };

@@ -37,8 +37,24 @@ impl<P: Borrow<Hedge>> Running<P> {
     }
 
     fn failed(&mut self) {
-        self.tries = self.tries.saturating_sub(1);
-        count(&self.shared().tally.failed, 1);
+        if self.tries > 0 {
+            self.tries -= 1;
+            count(&self.shared().tally.failed, 1);
+        }
+    }
+
+    /// Runs the user's code for one try, which has failed when that panics.
+    fn watch<T>(&mut self, step: impl FnOnce() -> T) -> T {
+        struct Armed<'a, P: Borrow<Hedge>>(&'a mut Running<P>);
+        impl<P: Borrow<Hedge>> Drop for Armed<'_, P> {
+            fn drop(&mut self) {
+                self.0.failed();
+            }
+        }
+        let armed = Armed(self);
+        let done = step();
+        std::mem::forget(armed);
+        done
     }
 
     /// One try gave the answer, and the others are dropped.
@@ -219,10 +235,10 @@ where
         let Some(start) = this.start.as_mut() else { return Poll::Pending };
         let facts = start.facts;
         if let Some(first) = this.first.as_mut().as_pin_mut()
-            && let Poll::Ready(result) = facts.enter(|| first.poll(cx))
+            && let Poll::Ready(result) = this.running.watch(|| facts.enter(|| first.poll(cx)))
         {
             this.first.set(None);
-            let class = this.classifier.classify(result.as_ref());
+            let class = this.running.watch(|| this.classifier.classify(result.as_ref()));
             if is_final(class) || this.extras.is_empty() {
                 this.extras.clear();
                 this.timer.set(None);
@@ -236,13 +252,14 @@ where
         let mut at = 0;
         while let Some(extra) = this.extras.get_mut(at) {
             let began = extra.began;
-            let polled = facts.enter(|| extra.as_mut().project().future.poll(cx));
+            let step = || extra.as_mut().project().future.poll(cx);
+            let polled = this.running.watch(|| facts.enter(step));
             let Poll::Ready(result) = polled else {
                 at += 1;
                 continue;
             };
             drop(this.extras.swap_remove(at));
-            let class = this.classifier.classify(result.as_ref());
+            let class = this.running.watch(|| this.classifier.classify(result.as_ref()));
             let is_alone = this.extras.is_empty() && this.first.is_none();
             if is_final(class) || is_alone {
                 if this.first.is_some() {

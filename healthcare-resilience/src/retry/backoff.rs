@@ -88,7 +88,7 @@ impl Backoff {
         if let Shape::Exponential(given, fixed) = &mut self.shape {
             *given = factor;
             // Saturates, and makes zero of what is not a number; `check` looks at what was given.
-            *fixed = (factor * (1_u64 << FRACTION_BITS) as f64) as u64;
+            *fixed = (factor * (1_u64 << FRACTION_BITS) as f64).round() as u64;
         }
         self
     }
