@@ -273,6 +273,51 @@ async fn cut_off_at_the_deadline_it_leaves_its_leases_to_run_out() {
     assert_eq!(world.bus.ids(), [event.id]);
 }
 
+/// A listener that hangs holds up its own event until that is given up, and not what is committed meanwhile.
+#[tokio::test(start_paused = true)]
+async fn what_hangs_does_not_hold_up_what_comes_after_it() {
+    let (world, wake, stuck) = (World::new(), Wake::new(), Uuid::now_v7());
+    world.bus.answer(stuck, Answer::Hang);
+    world.commit(stuck, 1);
+    let relay = world.builder().poll(SECOND).wake(&wake).build().unwrap();
+    let status = relay.status();
+    let shutdown = Shutdown::builder().stage("relay", LEASE).build().unwrap();
+    let running = tokio::spawn(relay.run(shutdown.stage("relay").unwrap().token()));
+    let mut committed = Vec::new();
+    for _ in 0..3 {
+        sleep(2 * SECOND).await;
+        assert_eq!(world.outbox.memory.len(), 1, "all but what hangs was delivered, and marked so");
+        committed.push(world.commit(Uuid::now_v7(), 1).0.id);
+        wake.signal();
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(world.bus.ids(), committed, "at once, because it was woken");
+    }
+    assert_eq!((status.delivered(), status.retried()), (7, 0));
+    shutdown.begin();
+    shutdown.drain().await;
+    let total = time_out(LEASE, running).await.unwrap().unwrap();
+    assert_eq!((total.leased, total.delivered, total.retried), (8, 7, 1), "it ends with what it had leased");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_hangs_takes_room_of_the_batch_and_no_more() {
+    let world = World::new();
+    for _ in 0..5 {
+        let stuck = Uuid::now_v7();
+        world.bus.answer(stuck, Answer::Hang);
+        world.commit(stuck, 1);
+    }
+    world.audit.is_full.store(true, Ordering::SeqCst);
+    let relay = world.builder().batch(3).poll(SECOND).build().unwrap();
+    let shutdown = Shutdown::builder().stage("relay", LEASE).build().unwrap();
+    let running = tokio::spawn(relay.run(shutdown.stage("relay").unwrap().token()));
+    sleep(LEASE / 2 - SECOND).await;
+    assert_eq!(world.bus.tried.load(Ordering::SeqCst), 3, "as many as a batch are under way");
+    sleep(10 * SECOND).await;
+    assert_eq!(world.bus.tried.load(Ordering::SeqCst), 5, "then the others have their turn");
+    running.abort();
+}
+
 #[tokio::test]
 async fn an_outbox_that_cannot_be_read_is_an_error_with_its_cause() {
     let world = World::new();
@@ -281,10 +326,15 @@ async fn an_outbox_that_cannot_be_read_is_an_error_with_its_cause() {
     let error = relay.pass().await.unwrap_err();
     assert!(matches!(error, RelayError::Outbox(_)));
     assert_eq!(error.to_string(), "the outbox could not be read");
-    assert_eq!(relay.status().failures(), 1);
+    assert_eq!((relay.status().failures(), relay.status().looked_at()), (1, None));
     world.outbox.is_down.store(false, Ordering::SeqCst);
     relay.pass().await.unwrap();
-    assert_eq!(relay.status().failures(), 0);
+    assert_eq!((relay.status().failures(), relay.status().looked_at()), (0, Some(world.now())));
+    let then = world.now();
+    world.clock.advance(SECOND);
+    world.outbox.is_down.store(true, Ordering::SeqCst);
+    relay.pass().await.unwrap_err();
+    assert_eq!((relay.status().failures(), relay.status().looked_at()), (1, Some(then)));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod backoff;
 mod build;
 mod deliver;
 mod error;
+mod flight;
 mod status;
 mod wake;
 
@@ -14,10 +15,10 @@ pub use self::{
     wake::{Wake, WakingWriter},
 };
 
-use self::backoff::Backoff;
+use self::{backoff::Backoff, flight::Flight};
 use crate::EventBus;
 use futures_util::future::join_all;
-use healthcare_core::{AuditSink, Clock, Outbox};
+use healthcare_core::{AuditSink, Clock, Outbox, OutboxEntry};
 use healthcare_resilience::{Token, time_out};
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -77,18 +78,18 @@ impl Relay {
         Arc::clone(&self.status)
     }
 
-    /// Works until `token` says stop, then finishes the pass it is in and returns what it did in all.
+    /// Works until `token` says stop, then finishes what it has leased and returns what it did in all.
     ///
-    /// It looks when it is woken, and at the poll interval; at once again only after a pass that delivered something.
+    /// It looks when it is woken, and at the poll interval; at once again only after a pass that delivered something. A delivery that takes
+    /// longer than the poll interval goes on beside the passes that follow, and takes room of their batches.
     /// Dropping this future loses nothing: what was leased is delivered again when the lease is over.
     pub async fn run(self, token: Token) -> Pass {
-        let (mut total, mut failures) = (Pass::default(), 0);
+        let (mut flight, mut failures) = (Flight::of(&self), 0);
         while !token.is_stopping() {
-            let pause = match self.pass().await {
-                Ok(pass) => {
-                    total += pass;
+            let pause = match flight.pass().await {
+                Ok(has_delivered) => {
                     failures = 0;
-                    if pass.delivered > 0 { Duration::ZERO } else { self.poll }
+                    if has_delivered { Duration::ZERO } else { self.poll }
                 }
                 Err(error) => {
                     tracing::error!(
@@ -100,18 +101,11 @@ impl Relay {
                     self.poll.max(self.backoff.after(failures, u64::from(failures)))
                 }
             };
-            if pause.is_zero() {
-                continue;
-            }
-            tokio::select! {
-                biased;
-                () = token.until_stopping() => {}
-                // An outbox that fails is not asked again because more was written to it.
-                () = self.wake.signalled(), if failures == 0 => {}
-                () = tokio::time::sleep(pause) => {}
+            if !pause.is_zero() {
+                flight.rest(pause, failures > 0, &token).await;
             }
         }
-        total
+        flight.land().await
     }
 
     /// Leases one batch and delivers it, each entry on its own.
@@ -119,18 +113,25 @@ impl Relay {
     /// # Errors
     /// [`RelayError`] when the outbox could not be read; nothing is lost.
     pub async fn pass(&self) -> Result<Pass, RelayError> {
-        let leasing = self.outbox.lease(self.batch, self.lease, self.clock.now());
-        let entries = match time_out(self.lease, leasing).await {
-            Ok(Ok(entries)) => entries,
-            Ok(Err(error)) => return Err(self.status.failed(RelayError::Outbox(error))),
-            Err(elapsed) => return Err(self.status.failed(RelayError::Elapsed(elapsed))),
-        };
+        let entries = self.lease(self.batch).await?;
         let mut pass = Pass { leased: entries.len() as u64, ..Pass::default() };
         for settled in join_all(entries.iter().map(|entry| self.relay(entry))).await {
             pass.count(settled);
+            self.status.settled(settled);
         }
-        self.status.passed(pass);
         Ok(pass)
+    }
+
+    async fn lease(&self, room: u32) -> Result<Vec<OutboxEntry>, RelayError> {
+        let leasing = self.outbox.lease(room, self.lease, self.clock.now());
+        match time_out(self.lease, leasing).await {
+            Ok(Ok(entries)) => {
+                self.status.looked(self.clock.now());
+                Ok(entries)
+            }
+            Ok(Err(error)) => Err(self.status.failed(RelayError::Outbox(error))),
+            Err(elapsed) => Err(self.status.failed(RelayError::Elapsed(elapsed))),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 use super::RelayError;
+use jiff::Timestamp;
 use std::{
     ops::AddAssign,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering},
 };
 
 /// What became of one entry.
@@ -51,14 +52,37 @@ impl AddAssign for Pass {
 }
 
 /// How a relay does: for health checks and metrics.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RelayStatus {
+    /// Microseconds since 1970; [`NEVER`] before the first time.
+    looked_at: AtomicI64,
     failures: AtomicU32,
     retried: AtomicU64,
     delivered: AtomicU64,
 }
 
+const NEVER: i64 = i64::MIN;
+
+impl Default for RelayStatus {
+    fn default() -> Self {
+        Self {
+            looked_at: AtomicI64::new(NEVER),
+            failures: AtomicU32::default(),
+            retried: AtomicU64::default(),
+            delivered: AtomicU64::default(),
+        }
+    }
+}
+
 impl RelayStatus {
+    /// When the outbox was last read, by the relay's clock; none before the first time. A relay that runs reads it at every poll interval, or
+    /// at least every half lease while each place of its batch is taken by a delivery that hangs: if this is long ago, the relay has stalled or
+    /// has ended.
+    #[must_use]
+    pub fn looked_at(&self) -> Option<Timestamp> {
+        Timestamp::from_microsecond(self.looked_at.load(Ordering::Relaxed)).ok()
+    }
+
     /// Passes in a row in which the outbox could not be read; 0 when the last one went well.
     #[must_use]
     pub fn failures(&self) -> u32 {
@@ -77,10 +101,18 @@ impl RelayStatus {
         self.retried.load(Ordering::Relaxed)
     }
 
-    pub(super) fn passed(&self, pass: Pass) {
+    pub(super) fn looked(&self, now: Timestamp) {
+        self.looked_at.store(now.as_microsecond(), Ordering::Relaxed);
         self.failures.store(0, Ordering::Relaxed);
-        self.delivered.fetch_add(pass.delivered, Ordering::Relaxed);
-        self.retried.fetch_add(pass.retried, Ordering::Relaxed);
+    }
+
+    pub(super) fn settled(&self, settled: Settled) {
+        let counter = match settled {
+            Settled::Delivered => &self.delivered,
+            Settled::Retried => &self.retried,
+            Settled::Lost | Settled::Unsettled => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn failed(&self, error: RelayError) -> RelayError {
