@@ -90,7 +90,7 @@ impl BreakerBuilder {
         self
     }
 
-    /// Opens when this part of the calls failed, or more: over 0.0 and at most 1.0, to a millionth. 0.5 when never
+    /// Opens when this part of the calls failed, or more: over 0.0 and at most 1.0, to a millionth (rounded down). 0.5 when never
     /// called.
     pub const fn failure_rate(mut self, part: f64) -> Self {
         self.failure_rate = Some(part);

@@ -79,11 +79,13 @@ fn rate(seen: Tally, of: u64, failed: Rate, slow: Option<Rate>) -> Finding {
 pub(crate) struct Rate(u32);
 
 const MILLION: u64 = 1_000_000;
+/// What a product of binary fractions may be short of a whole millionth.
+const ROUNDING: f64 = 1e-3;
 
 impl Rate {
-    /// Over zero and at most one, to the nearest millionth.
+    /// Over zero and at most one, to the millionth below: two of three reach two thirds.
     pub(crate) fn new(part: f64) -> Option<Self> {
-        let millionths = (part * MILLION as f64).round();
+        let millionths = (part * MILLION as f64 + ROUNDING).floor();
         (millionths >= 1.0 && part <= 1.0).then_some(Self(millionths as u32))
     }
 

@@ -11,7 +11,7 @@
 //! | `trip` `force` `disable` `metrics` `reset` | by hand |
 //! | `=closed` `=half_open` … | the state is this |
 //! | `#5/3/1` | of 5 calls 3 failed and 1 was slow |
-//! | `stale=2` `refused=1` `out=1` `opens=2` `left=30s` | as the snapshot says |
+//! | `stale=2` `refused=1` `out=1` `opens=2` `left=30s` `left=none` | as the snapshot says |
 //! | `f*5` | five times |
 
 use healthcare_resilience::{
@@ -88,6 +88,7 @@ impl Player {
                         "refused" => assert_eq!(seen.not_permitted.to_string(), value, "{place}"),
                         "out" => assert_eq!(seen.probes_out.to_string(), value, "{place}"),
                         "opens" => assert_eq!(seen.opens.to_string(), value, "{place}"),
+                        "left" if value == "none" => assert_eq!(seen.open_for, None, "{place}"),
                         "left" => assert_eq!(seen.open_for, Some(duration(value)), "{place}"),
                         _ => panic!("{place}"),
                     }

@@ -40,9 +40,17 @@ fn a_call_just_under_the_slow_time_is_not_slow() {
 
 #[test]
 fn the_failure_rate_is_reached_not_passed() {
-    for (rate, of, failures) in
-        [(0.5, 10, 5), (0.55, 100, 55), (0.29, 100, 29), (0.1, 10, 1), (1.0, 20, 20), (0.000_001, 7, 1)]
-    {
+    for (rate, of, failures) in [
+        (0.5, 10, 5),
+        (0.55, 100, 55),
+        (0.29, 100, 29),
+        (0.1, 10, 1),
+        (1.0, 20, 20),
+        (0.000_001, 7, 1),
+        (2.0 / 3.0, 3, 2),
+        (1.0 / 3.0, 3, 1),
+        (5.0 / 7.0, 7, 5),
+    ] {
         let rules = plain().count_window(of).min_calls(of).failure_rate(rate);
         let mut player = Player::new(rules);
         player.play(&format!("s*{} f*{} =closed", of - failures, failures - 1));
