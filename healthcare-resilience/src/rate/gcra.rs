@@ -38,26 +38,36 @@ impl Gcra {
         self.interval.saturating_mul(permits as u64)
     }
 
-    /// How much of the bucket is in use. A moment further ahead than an empty bucket's can only come from a clock that
-    /// stepped back: the bucket then counts as empty, and is not frozen until the clock has caught up.
-    pub(crate) fn used(&self, full_at: u64, now: u64) -> u64 {
-        full_at.saturating_sub(now).min(self.capacity)
+    /// The moment at which the bucket will be full, as `now` can believe it.
+    ///
+    /// It lies at most a whole capacity ahead. If it lies further, the clock stepped back: the bucket then counts as empty
+    /// and is not frozen until the clock has caught up. A little further is another thread, which read the clock a moment
+    /// later; that is left as it is, or its permits would be given out twice.
+    pub(crate) const fn settle(&self, full_at: u64, now: u64) -> u64 {
+        if full_at.saturating_sub(now) > self.capacity.saturating_add(STEP) {
+            now.saturating_add(self.capacity)
+        } else {
+            full_at
+        }
     }
 
-    /// Takes `permits`: how much of the bucket is in use then, or how long to wait until there are so many.
+    /// Takes `permits` from a settled bucket: how much of it is in use then, or how long to wait until there are so many.
     ///
     /// More permits than the burst are never there; the wait says nothing then.
     pub(crate) fn take(&self, full_at: u64, now: u64, permits: u32) -> Result<u64, u64> {
-        let used = self.used(full_at, now).saturating_add(self.cost(permits));
+        let used = full_at.saturating_sub(now).saturating_add(self.cost(permits));
         if used > self.capacity { Err(used.saturating_sub(self.capacity)) } else { Ok(used) }
     }
 
     /// How long until `permits` are there, when nobody else takes any: also for more than the burst, one after the other.
     pub(crate) fn wait(&self, full_at: u64, now: u64, permits: u64) -> u64 {
-        let cost = self.interval.saturating_mul(permits);
-        self.used(full_at, now).saturating_add(cost).saturating_sub(self.capacity)
+        let used = self.settle(full_at, now).saturating_sub(now);
+        used.saturating_add(self.interval.saturating_mul(permits)).saturating_sub(self.capacity)
     }
 }
+
+/// A clock that steps back by less is waited for.
+const STEP: u64 = 1_000_000_000;
 
 /// One bucket that threads share.
 #[derive(Debug)]
@@ -79,10 +89,16 @@ impl Bucket {
     pub(crate) fn take(&self, gcra: &Gcra, now: u64, permits: u32) -> Result<u64, u64> {
         let mut full_at = self.0.load(Ordering::Relaxed);
         loop {
-            let used = gcra.take(full_at, now, permits)?;
-            let next = now.saturating_add(used);
+            let settled = gcra.settle(full_at, now);
+            let taken = gcra.take(settled, now, permits);
+            let next = match taken {
+                Ok(used) => now.saturating_add(used),
+                Err(_) if settled == full_at => return taken,
+                // The step back is written down, or the bucket would be settled anew, and empty, each time.
+                Err(_) => settled,
+            };
             match self.0.compare_exchange_weak(full_at, next, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return Ok(used),
+                Ok(_) => return taken,
                 Err(changed) => full_at = changed,
             }
         }

@@ -122,6 +122,7 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
         let now = shared.clock.now();
         let at = now.as_nanos();
         let taken = shared.buckets.with(key, now, FullAt::default, |bucket| {
+            bucket.0 = shared.gcra.settle(bucket.0, at);
             let used = shared.gcra.take(bucket.0, at, permits)?;
             bucket.0 = at.saturating_add(used);
             Ok(used)
@@ -144,7 +145,8 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
         let now = shared.clock.now();
         let at = now.as_nanos();
         let _ = shared.buckets.with(key, now, FullAt::default, |bucket| {
-            let used = shared.gcra.used(bucket.0, at).saturating_add(shared.gcra.cost(permits));
+            let used = shared.gcra.settle(bucket.0, at).saturating_sub(at);
+            let used = used.saturating_add(shared.gcra.cost(permits));
             bucket.0 = at.saturating_add(used.min(shared.gcra.capacity()));
         });
     }

@@ -15,16 +15,23 @@ end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local used = (tonumber(redis.call('GET', KEYS[1]) or '0') or 0) - now
--- Further ahead than an empty bucket's: the clock stepped back, as at a failover to a server whose clock lags.
-if used > capacity then used = capacity end
+-- More than a second further ahead than an empty bucket's: the clock stepped back, as at a failover to a server whose
+-- clock lags. That is written down, or the bucket would be empty anew each time.
+local stepped = used > capacity + 1000000
+if stepped then used = capacity end
 if used < 0 then used = 0 end
+local function keep()
+  -- Lua's own conversion keeps 14 digits, and there are 16.
+  local life = string.format('%.0f', math.ceil(used / 1000) + 1000)
+  redis.call('SET', KEYS[1], string.format('%.0f', now + used), 'PX', life)
+end
 local granted = math.min(wanted, math.floor((capacity - used) / interval))
 if granted < needed then
+  if stepped then keep() end
   return { 0, used }
 end
 used = used + granted * interval
--- Lua's own conversion keeps 14 digits, and there are 16.
-redis.call('SET', KEYS[1], string.format('%.0f', now + used), 'PX', string.format('%.0f', math.ceil(used / 1000) + 1000))
+keep()
 if KEYS[2] then
   redis.call('SET', KEYS[2], string.format('%.0f %.0f', granted, used), 'PX', ARGV[5])
 end
