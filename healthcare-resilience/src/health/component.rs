@@ -30,25 +30,34 @@ pub struct Condition {
     pub word: &'static str,
     /// What can be measured on it, by name.
     pub readings: Vec<(&'static str, f64)>,
+    /// What kind of failure it saw last, in a fixed word.
+    pub last_failure: Option<&'static str>,
 }
 
 impl Condition {
     /// All is well.
     #[must_use]
     pub const fn up(word: &'static str) -> Self {
-        Self { state: State::Up, word, readings: Vec::new() }
+        Self { state: State::Up, word, readings: Vec::new(), last_failure: None }
     }
 
     /// It works less well than it should, or not at all; the program serves without it.
     #[must_use]
     pub const fn degraded(word: &'static str) -> Self {
-        Self { state: State::Degraded, word, readings: Vec::new() }
+        Self { state: State::Degraded, word, readings: Vec::new(), last_failure: None }
     }
 
     /// Adds a measurement. The name says the unit: `open_seconds`.
     #[must_use]
     pub fn reading(mut self, name: &'static str, value: f64) -> Self {
         self.readings.push((name, value));
+        self
+    }
+
+    /// Says what kind of failure it saw last: `transient`, never the error's own text.
+    #[must_use]
+    pub const fn last_failure(mut self, kind: &'static str) -> Self {
+        self.last_failure = Some(kind);
         self
     }
 }

@@ -53,6 +53,7 @@ fn component(component: &ComponentReport) -> Value {
         "name": component.name,
         "status": component.condition.state.as_str(),
         "state": component.condition.word,
+        "last_failure": component.condition.last_failure,
         "readings": readings(component),
     })
 }
@@ -112,8 +113,13 @@ fn standard_checks(details: &HealthDetails) -> Map<String, Value> {
             "status": status(it.condition.state.min(State::Degraded)),
             "time": rfc3339(now),
         });
-        if let (false, Value::Object(entry)) = (it.condition.readings.is_empty(), &mut entry) {
-            entry.insert("readings".to_owned(), readings(it));
+        if let Value::Object(entry) = &mut entry {
+            if !it.condition.readings.is_empty() {
+                entry.insert("readings".to_owned(), readings(it));
+            }
+            if let Some(failure) = it.condition.last_failure {
+                entry.insert("lastFailure".to_owned(), failure.into());
+            }
         }
         checks.insert(key(it.name, it.kind), json!([entry]));
     }

@@ -4,7 +4,10 @@ use axum::{
     Router,
     body::{Body, to_bytes},
 };
-use healthcare_resilience::{Condition, Health, Shutdown, Start, Step, Unhealthy, time_out};
+use futures_util::FutureExt as _;
+use healthcare_resilience::{
+    Bulkhead, CircuitBreaker, Condition, Health, Shutdown, Start, State, Step, Unhealthy, time_out,
+};
 use http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use std::{
@@ -175,25 +178,64 @@ async fn an_unready_program_says_when_to_ask_again() {
 
 #[tokio::test(start_paused = true)]
 async fn an_open_circuit_degrades_and_serves() {
-    let is_open = Arc::new(AtomicBool::new(false));
-    let seen = is_open.clone();
+    let breaker = CircuitBreaker::builder("sms")
+        .consecutive(2)
+        .probes(1)
+        .open_for(10 * SECOND)
+        .open_jitter(0.0)
+        .build()
+        .unwrap();
     let health = Health::builder()
         .required("database", SECOND, || ready(Ok(())))
-        .watch("breaker", "sms", move || match seen.load(Ordering::SeqCst) {
-            false => Condition::up("closed"),
-            true => Condition::degraded("open").reading("failure_rate", 0.75),
-        })
+        .component(breaker.clone())
         .build()
         .unwrap();
     let router = guarded(&health);
     assert_eq!(get(&router, "/readyz").await.body, "up");
-    is_open.store(true, Ordering::SeqCst);
+    for _ in 0..2 {
+        let failed = breaker.call(ready(Err::<(), _>("the patient's number is 0123"))).await;
+        assert!(failed.is_err());
+    }
+    advance(4 * SECOND).await;
     let answer = get(&router, "/readyz").await;
     assert_eq!((answer.status, &*answer.body), (StatusCode::OK, "degraded"));
-    let page = get(&router, "/health/detailed").await.json();
+    let answer = get(&router, "/health/detailed").await;
+    assert!(!answer.body.contains("0123"), "an error's text is on the page");
+    let page = answer.json();
+    let component = &page["components"][0];
+    let told = |name: &str| component[name].clone();
     assert_eq!(
-        page["components"],
-        json!([{"kind": "breaker", "name": "sms", "status": "degraded", "state": "open", "readings": {"failure_rate": 0.75}}])
+        (told("kind"), told("name"), told("status")),
+        (json!("breaker"), json!("sms"), json!("degraded"))
+    );
+    assert_eq!((told("state"), told("last_failure")), (json!("open"), json!("transient")));
+    assert_eq!(
+        (&component["readings"]["failed"], &component["readings"]["open_seconds"]),
+        (&json!(2.0), &json!(6.0))
+    );
+    // The probe that closes it comes in, because the program stayed ready.
+    advance(10 * SECOND).await;
+    assert!(breaker.call(ready(Ok::<_, &str>(()))).await.is_ok());
+    assert_eq!(get(&router, "/readyz").await.body, "up");
+    breaker.disable();
+    assert_eq!(get(&router, "/readyz").await.body, "degraded");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_bulkhead_is_told_and_does_not_degrade() {
+    let bulkhead = Bulkhead::builder("sms").max_calls(1).max_waiting(5).max_wait(SECOND).build().unwrap();
+    let health = Health::builder().component(bulkhead.clone()).build().unwrap();
+    let word = async || health.readiness().await.components[0].condition.word;
+    assert_eq!(word().await, "room");
+    let _held = bulkhead.try_acquire().unwrap();
+    assert_eq!(word().await, "full");
+    let mut waiting = Box::pin(bulkhead.acquire());
+    assert!((&mut waiting).now_or_never().is_none());
+    let report = health.readiness().await;
+    assert_eq!((report.components[0].condition.word, report.state), ("queueing", State::Up));
+    assert_eq!(
+        report.components[0].condition.readings,
+        [("in_flight", 1.0), ("waiting", 1.0), ("max_calls", 1.0)]
     );
 }
 

@@ -81,7 +81,7 @@ impl Clone for Laboratory {
     }
 }
 
-struct Running(Arc<Seen>);
+pub(crate) struct Running(Arc<Seen>);
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.running.fetch_sub(1, Ordering::SeqCst);
@@ -91,7 +91,7 @@ impl Drop for Running {
 impl Service<Duration> for Laboratory {
     type Response = &'static str;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<&'static str, BoxError>> + Send>>;
+    type Future = Work;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         if self.is_closed {
@@ -110,8 +110,7 @@ impl Service<Duration> for Laboratory {
         self.seen.most.fetch_max(running, Ordering::SeqCst);
         self.seen.calls.fetch_add(1, Ordering::SeqCst);
         let running = Running(self.seen.clone());
-        Box::pin(async move {
-            let _held = (place, running);
+        let work = async move {
             match takes {
                 FAILS => {
                     tokio::time::sleep(SECOND).await;
@@ -126,6 +125,21 @@ impl Service<Duration> for Laboratory {
                     Ok("negative")
                 }
             }
-        })
+        };
+        Work { work: Box::pin(work), _held: (place, running) }
+    }
+}
+
+/// A call under way. It holds what it holds until it is dropped, also when it is done.
+pub(crate) struct Work {
+    work: Pin<Box<dyn Future<Output = Result<&'static str, BoxError>> + Send>>,
+    _held: (OwnedSemaphorePermit, Running),
+}
+
+impl Future for Work {
+    type Output = Result<&'static str, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.work.as_mut().poll(cx)
     }
 }

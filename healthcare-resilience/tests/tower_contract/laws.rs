@@ -35,7 +35,8 @@ where
 }
 
 pub(crate) async fn ready<S: Service<Duration>>(service: &mut S) -> Result<(), S::Error> {
-    poll_fn(|cx| service.poll_ready(cx)).await
+    let ready = poll_fn(|cx| service.poll_ready(cx));
+    time_out(Duration::from_secs(24 * 3600), ready).await.expect("never ready")
 }
 
 pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -173,7 +174,7 @@ pub(crate) async fn a_panic_goes_on_and_leaves_nothing(layer: impl Lawful) {
     is_as_new(&mut service, &laboratory, 1, "after a panic").await;
 }
 
-/// Law 10. The answer is held by whoever waits for it, what made it is not.
+/// Law 10. Whoever keeps the future of a finished call keeps nothing else. Our own: tower's layers do not promise it.
 pub(crate) async fn a_finished_call_holds_nothing(layer: impl Lawful) {
     let laboratory = Laboratory::new(1);
     let mut service = layer.layer(laboratory.clone());
@@ -198,30 +199,32 @@ pub(crate) async fn many_clones_are_served_within_the_places(layer: impl Lawful)
     for answer in join_all(calls).await {
         assert_eq!(answer.unwrap().unwrap(), "negative");
     }
-    assert_eq!(laboratory.seen().most(), 3);
+    assert!(laboratory.seen().most() <= 3);
     assert_eq!((laboratory.seen().running(), laboratory.free()), (0, 3));
 }
 
-/// All laws on one layer. `$new` makes a fresh one, generous enough that no policy refuses what the laws ask for.
+/// All laws on one layer, or those that are named. `$new` makes a fresh one, generous enough that no policy refuses what
+/// the laws ask for.
 macro_rules! lawful {
     ($name:ident, $new:expr) => {
+        crate::laws::lawful!(
+            $name, $new;
+            calls_the_very_service_that_was_ready, readiness_is_not_taken_twice, readiness_goes_with_its_service,
+            a_clone_stands_for_itself, pending_readiness_wakes, failed_readiness_is_passed_on,
+            answers_and_errors_pass, a_dropped_call_leaves_nothing, a_panic_goes_on_and_leaves_nothing,
+            a_finished_call_holds_nothing, many_clones_are_served_within_the_places
+        );
+    };
+    ($name:ident, $new:expr; $($law:ident),*) => {
         mod $name {
             use super::*;
-            crate::laws::lawful!(@ $new;
-                calls_the_very_service_that_was_ready, readiness_is_not_taken_twice,
-                readiness_goes_with_its_service, a_clone_stands_for_itself, pending_readiness_wakes,
-                failed_readiness_is_passed_on, answers_and_errors_pass, a_dropped_call_leaves_nothing,
-                a_panic_goes_on_and_leaves_nothing, a_finished_call_holds_nothing,
-                many_clones_are_served_within_the_places);
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $law() {
+                    crate::laws::$law($new).await;
+                }
+            )*
         }
-    };
-    (@ $new:expr; $($law:ident),*) => {
-        $(
-            #[tokio::test(start_paused = true)]
-            async fn $law() {
-                crate::laws::$law($new).await;
-            }
-        )*
     };
 }
 pub(crate) use lawful;
