@@ -273,7 +273,15 @@ async fn a_new_row_cannot_set_hidden_fields_nor_leave_the_grant() {
     }
     world.stage.policy.filter(RowFilter::In("tailor".into(), Arc::new([world.tailor])));
     let outside = world.add(&context, Id::random(), Uuid::now_v7()).await;
-    assert!(matches!(outside, Err(AccessError::OutsideGrant)), "a filter holds for what is written too");
+    assert!(
+        matches!(outside, Err(AccessError::OutsideTerms)),
+        "a filter holds for what is written too: {outside:?}"
+    );
+    assert_eq!(
+        outside.map(drop).unwrap_err().code(),
+        ErrorCode::AccessDenied,
+        "the caller's doing, not a defect"
+    );
 }
 
 #[tokio::test]
@@ -340,7 +348,9 @@ async fn an_edit_cannot_carry_a_row_out_of_the_filter() {
     let row = world.store.find_for_update(&grant).await.unwrap();
     let mut draft = grant.edit(row).await.unwrap();
     draft.plain_mut().tailor = Uuid::now_v7();
-    assert!(matches!(draft.change().await, Err(AccessError::OutsideGrant)));
+    let outside = draft.change().await;
+    assert!(matches!(outside, Err(AccessError::OutsideTerms)), "{outside:?}");
+    assert_eq!(outside.map(drop).unwrap_err().code(), ErrorCode::AccessDenied);
 }
 
 #[tokio::test]

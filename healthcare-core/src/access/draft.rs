@@ -51,12 +51,19 @@ impl<T: Record> Draft<T> {
     /// The change that stores the new version.
     ///
     /// # Errors
-    /// [`AccessError::OutsideGrant`] when the new version is no longer what the grant covers.
+    /// [`AccessError::OutsideGrant`] when the new version is of another clinic, id or person, [`AccessError::OutsideTerms`] when it is no longer
+    /// within the filter.
     pub async fn change(mut self) -> Result<Change<T>, AccessError> {
-        let covered = self.case.covers(&self.new) && self.case.terms.rows.admits(&self.new, self.joined);
-        if !covered {
+        let outside = if !self.case.covers(&self.new) {
+            Some(AccessError::OutsideGrant)
+        } else if !self.case.terms.rows.admits(&self.new, self.joined) {
+            Some(AccessError::OutsideTerms)
+        } else {
+            None
+        };
+        if let Some(outside) = outside {
             self.case.settle(Outcome::Withheld).await?;
-            return Err(AccessError::OutsideGrant);
+            return Err(outside);
         }
         Ok(Change::new(self.case, Write::Update, self.new))
     }

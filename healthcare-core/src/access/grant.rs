@@ -126,7 +126,8 @@ impl<T: Record> Grant<Create<T>> {
     /// Waits for the record and turns a new row into the change that stores it.
     ///
     /// # Errors
-    /// [`AccessError::OutsideGrant`] when the row is of another clinic, id or person than the grant, or outside its filter;
+    /// [`AccessError::OutsideGrant`] when the row is of another clinic, id or person than the grant, [`AccessError::OutsideTerms`] when it is
+    /// outside its filter;
     /// [`AccessError::HiddenField`] when it sets a field that is hidden from the writer.
     pub async fn fill(self, row: T) -> Result<Change<T>, AccessError> {
         self.fill_as(Write::Insert, row).await
@@ -143,10 +144,17 @@ impl<T: Record> Grant<Create<T>> {
     async fn fill_as(self, how: Write, row: T) -> Result<Change<T>, AccessError> {
         let mut case = self.recorded().await?;
         let sealed = Sealed::new(Arc::new(row), case.boundary(), None);
-        let hidden = case.admits(&sealed).filter(|_| case.holds(&sealed));
-        let Some(hidden) = hidden else {
-            case.settle(Outcome::Withheld).await?;
-            return Err(AccessError::OutsideGrant);
+        let hidden = if case.holds(&sealed) {
+            case.admits(&sealed).ok_or(AccessError::OutsideTerms)
+        } else {
+            Err(AccessError::OutsideGrant)
+        };
+        let hidden = match hidden {
+            Ok(hidden) => hidden,
+            Err(outside) => {
+                case.settle(Outcome::Withheld).await?;
+                return Err(outside);
+            }
         };
         if let Some(field) = super::change::set_hidden(sealed.row(), hidden) {
             case.settle(Outcome::Withheld).await?;

@@ -22,6 +22,9 @@ pub enum AccessError {
     /// A repository answered with something the grant does not cover: a defect of that repository.
     #[error("the repository answered with a row outside the grant")]
     OutsideGrant,
+    /// The caller may write such records, and not this one: as it would be stored, the terms of the grant do not cover it.
+    #[error("what would be stored is outside what the grant covers")]
+    OutsideTerms,
     /// The grant is older than the boundary permits.
     #[error("the grant has expired: open another")]
     GrantExpired,
@@ -85,7 +88,7 @@ impl AccessError {
             Self::Denied(denial) => denial.code(),
             Self::NotFound => ErrorCode::NotFound,
             Self::NotDurable(_) => ErrorCode::AuditUnavailable,
-            Self::HiddenField(_) => ErrorCode::AccessDenied,
+            Self::HiddenField(_) | Self::OutsideTerms => ErrorCode::AccessDenied,
             Self::VersionConflict => ErrorCode::VersionConflict,
             Self::AlreadyExists | Self::Repeated => ErrorCode::AlreadyExists,
             Self::Claimed(_) => ErrorCode::AppointmentConflict,

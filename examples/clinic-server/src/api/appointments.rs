@@ -118,7 +118,7 @@ pub(super) struct StepBody {
 }
 
 /// The clinic's appointments, in the order of their start.
-#[utoipa::path(get, path = "/appointments", tag = "appointments", params(AppointmentParams), responses((status = 200, body = Listing<AppointmentView>)))]
+#[utoipa::path(get, path = "/appointments", tag = "appointments", params(AppointmentParams), responses((status = 200, body = Listing<AppointmentView>), (status = 422)))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -299,8 +299,6 @@ pub(super) fn book_problem(error: BookError, time: &'static str) -> Problem {
         BookError::Range(wrong) => Problem::field(time, wrong.to_string()),
         BookError::Hours(wrong) => Problem::of(code).saying(wrong.to_string()),
         BookError::Step(wrong) => Problem::of(code).saying(wrong.to_string()),
-        // The caller may book, and not this: another's diary.
-        BookError::Access(AccessError::OutsideGrant) => Problem::of(ErrorCode::AccessDenied),
         BookError::Access(error) => error.into(),
         _ => Problem::of(code),
     }

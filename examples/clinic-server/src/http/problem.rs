@@ -132,6 +132,18 @@ impl Fields {
         self.0.push(FieldProblem { field: Cow::Borrowed(field), problem: problem.into() });
     }
 
+    /// Notes a parameter that there is not, and those that there are. Of a name only the beginning is repeated, and of many the first eight.
+    pub fn unknown(&mut self, name: &str, described: &[&str]) {
+        if self.0.len() < 8 {
+            let field = Cow::Owned(name.chars().take(64).collect());
+            let problem = match described {
+                [] => "there is no such parameter: this route takes none".into(),
+                names => format!("there is no such parameter: send {}", names.join(", ")).into(),
+            };
+            self.0.push(FieldProblem { field, problem });
+        }
+    }
+
     /// The value, or a note of what is wrong with it.
     pub fn take<T, E: std::fmt::Display>(&mut self, field: &'static str, value: Result<T, E>) -> Option<T> {
         value.map_err(|error| self.wrong(field, error.to_string())).ok()
@@ -165,5 +177,19 @@ impl Fields {
             Some(checked) if self.0.is_empty() => Ok(checked),
             _ => Err(Problem { details: self.0, ..Problem::of(ErrorCode::ValidationFailed) }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On every route alike: what a caller may not write is their doing, and what a repository should not have answered is ours.
+    #[test]
+    fn what_the_caller_may_not_write_is_no_fault_of_the_server() {
+        let status = |error: AccessError| Problem::from(error).code.status();
+        assert_eq!(status(AccessError::OutsideTerms), 403);
+        assert_eq!(status(AccessError::HiddenField("note")), 403);
+        assert_eq!(status(AccessError::OutsideGrant), 500);
     }
 }
