@@ -15,6 +15,7 @@ on_both_databases!(
     a_doctor_books_somebody_new_and_may_then_read_them,
     one_slot_is_booked_once,
     bad_input_is_never_our_fault,
+    a_parameter_that_is_not_described_is_refused_by_name,
     addresses_and_tokens_that_lead_nowhere,
     the_audit_log_answers_those_who_may_ask,
     every_route_but_the_open_ones_wants_a_token,
@@ -268,7 +269,8 @@ async fn a_doctor_books_somebody_new_and_may_then_read_them(site: Site) {
     let (other, place) = practitioner(&desk, "Moreau").await;
     let stranger = new_patient(&desk, "Fremder").await["id"].clone();
     let body = json!({"patient_id": stranger, "practitioner_id": other, "location_id": place, "service": "consultation", "start": weekday_at(9, 0)});
-    doctor.post("/api/v1/appointments", &body).await.expect(403);
+    let refused = doctor.post("/api/v1/appointments", &body).await.expect(403);
+    assert_eq!(refused.code(), "ACCESS_DENIED");
     running.stop().await;
 }
 
@@ -290,6 +292,44 @@ async fn one_slot_is_booked_once(site: Site) {
     }
     statuses.sort_unstable();
     assert_eq!(statuses, [vec![201], vec![409; 11]].concat());
+    running.stop().await;
+}
+
+/// Each list of the description, with a parameter that is misspelt: it would filter nothing, and nobody would know.
+async fn a_parameter_that_is_not_described_is_refused_by_name(site: Site) {
+    let running = site.start().await;
+    let admin = Client::signed_in(running.address, "clinic-admin@harbour.example").await;
+    let described = admin.get("/api-docs/openapi.json").await.expect(200).json();
+    let mut lists = vec![("/api/v1/clinics".to_owned(), Vec::new())];
+    for (path, route) in described["paths"].as_object().unwrap() {
+        let parameters = route["get"]["parameters"].as_array().into_iter().flatten();
+        let named: Vec<_> = parameters
+            .filter(|parameter| parameter["in"] == "query")
+            .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+            .collect();
+        if !named.is_empty() {
+            assert!(route["get"]["responses"]["422"].is_object(), "{path} says that it refuses");
+            lists.push((path.clone(), named));
+        }
+    }
+    assert_eq!(lists.len(), 8, "{lists:?}");
+    for (path, named) in &lists {
+        let refused = admin.get(&format!("{path}?limt=5&{}%20=x", "n".repeat(500))).await.expect(422);
+        assert_eq!(refused.code(), "VALIDATION_FAILED", "{path}");
+        let details = refused.json()["error"]["details"].clone();
+        let fields: Vec<_> = details.as_array().unwrap().iter().map(|detail| &detail["field"]).collect();
+        assert_eq!(fields, [&json!("limt"), &json!("n".repeat(64))], "{path}");
+        let problem = details[0]["problem"].as_str().unwrap();
+        assert!(named.iter().all(|name| problem.contains(name.as_str())), "{path}: {problem}");
+        // Those that are described are read; what is wrong with them is another matter.
+        for name in named {
+            let answer = admin.get(&format!("{path}?{name}=1")).await;
+            assert!(
+                answer.status < 500 && !answer.body.contains("no such parameter"),
+                "{path} {name}: {answer:?}"
+            );
+        }
+    }
     running.stop().await;
 }
 

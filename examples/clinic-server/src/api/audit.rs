@@ -83,7 +83,7 @@ pub(crate) struct VerdictView {
 }
 
 /// The latest entries of the clinic, newest first.
-#[utoipa::path(get, path = "/audit", tag = "audit", params(AuditParams), responses((status = 200, body = Listing<EntryView>)))]
+#[utoipa::path(get, path = "/audit", tag = "audit", params(AuditParams), responses((status = 200, body = Listing<EntryView>), (status = 422)))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,

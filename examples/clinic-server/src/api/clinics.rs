@@ -3,7 +3,7 @@
 use super::list::{Listing, PageQuery};
 use crate::{
     App,
-    http::{Caller, Problem, Query},
+    http::{Caller, NoParams, Problem, Query},
 };
 use axum::extract::State;
 use healthcare_core::{
@@ -74,10 +74,11 @@ impl ServiceView {
 }
 
 /// The clinics the caller belongs to. Each is read in its own scope, with the roles the caller has there.
-#[utoipa::path(get, path = "/clinics", tag = "clinics", responses((status = 200, body = Listing<ClinicView>)))]
+#[utoipa::path(get, path = "/clinics", tag = "clinics", responses((status = 200, body = Listing<ClinicView>), (status = 422)))]
 pub(super) async fn clinics(
     State(app): State<Arc<App>>,
     caller: Caller,
+    Query(NoParams {}): Query<NoParams>,
 ) -> Result<axum::Json<Listing<ClinicView>>, Problem> {
     let user = app.users.by_id(caller.claims.user).await?.ok_or(Problem::of(ErrorCode::SessionRevoked))?;
     let mut items = Vec::new();
@@ -124,7 +125,7 @@ pub(crate) async fn read_clinic(
 }
 
 /// The clinic's locations.
-#[utoipa::path(get, path = "/locations", tag = "clinics", params(PageQuery), responses((status = 200, body = Listing<LocationView>)))]
+#[utoipa::path(get, path = "/locations", tag = "clinics", params(PageQuery), responses((status = 200, body = Listing<LocationView>), (status = 422)))]
 pub(super) async fn locations(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -136,7 +137,7 @@ pub(super) async fn locations(
 }
 
 /// The clinic's services: what can be booked, and under which code.
-#[utoipa::path(get, path = "/services", tag = "clinics", params(PageQuery), responses((status = 200, body = Listing<ServiceView>)))]
+#[utoipa::path(get, path = "/services", tag = "clinics", params(PageQuery), responses((status = 200, body = Listing<ServiceView>), (status = 422)))]
 pub(super) async fn services(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -47,8 +47,8 @@ struct FieldAnswer {
     info(
         title = "Clinic server",
         description = "Every answer about a patient follows a decision and a durable audit record. Writes take `Idempotency-Key`; \
-                       `X-Clinic-ID` may repeat the token's clinic; `X-Purpose-Of-Use` names one of the role's purposes. Any \
-                       route may answer an error in the form of `ErrorAnswer`.",
+                       `X-Clinic-ID` may repeat the token's clinic; `X-Purpose-Of-Use` names one of the role's purposes. A query \
+                       parameter that a list does not name is refused. Any route may answer an error in the form of `ErrorAnswer`.",
     ),
     components(schemas(ErrorAnswer, ErrorInside, FieldAnswer)),
     security(("bearer" = [])),

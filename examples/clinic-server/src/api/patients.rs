@@ -189,7 +189,7 @@ pub(crate) struct PatientSearch {
 }
 
 /// The clinic's patients, as far as the caller may see them.
-#[utoipa::path(get, path = "/patients", tag = "patients", params(PageQuery), responses((status = 200, body = Listing<PatientView>)))]
+#[utoipa::path(get, path = "/patients", tag = "patients", params(PageQuery), responses((status = 200, body = Listing<PatientView>), (status = 422)))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,

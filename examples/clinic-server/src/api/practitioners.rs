@@ -49,7 +49,7 @@ impl PractitionerView {
 }
 
 /// The clinic's practitioners.
-#[utoipa::path(get, path = "/practitioners", tag = "clinics", params(PageQuery), responses((status = 200, body = Listing<PractitionerView>)))]
+#[utoipa::path(get, path = "/practitioners", tag = "clinics", params(PageQuery), responses((status = 200, body = Listing<PractitionerView>), (status = 422)))]
 pub(super) async fn practitioners(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -89,7 +89,7 @@ struct Slot {
 }
 
 /// When a practitioner has room for a service: working hours, less what is taken.
-#[utoipa::path(get, path = "/availability", tag = "appointments", params(AvailabilityParams), responses((status = 200, body = Slots)))]
+#[utoipa::path(get, path = "/availability", tag = "appointments", params(AvailabilityParams), responses((status = 200, body = Slots), (status = 422)))]
 pub(super) async fn availability(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -1,6 +1,6 @@
 //! Reading requests, strictly and within limits.
 
-use super::Problem;
+use super::{Fields, Problem};
 use axum::{
     body::{Bytes, to_bytes},
     extract::{FromRequest, FromRequestParts, Path, Request},
@@ -8,6 +8,10 @@ use axum::{
 use healthcare_core::{ErrorCode, Id};
 use http::{HeaderMap, header, request::Parts};
 use serde::de::DeserializeOwned;
+use utoipa::{
+    IntoParams,
+    openapi::path::{Parameter, ParameterIn},
+};
 
 /// The largest JSON body.
 const BODY_BYTES_MAX: usize = 64 << 10;
@@ -79,14 +83,33 @@ fn is_json(headers: &HeaderMap) -> bool {
     media.eq_ignore_ascii_case("application/json")
 }
 
-/// A query string.
+/// A query string. A parameter that the route's description does not list is refused by name: misspelt, it would filter nothing.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+/// The query of a route that takes no parameters.
+#[derive(Debug, serde::Deserialize)]
+pub struct NoParams {}
+
+impl IntoParams for NoParams {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        Vec::new()
+    }
+}
+
+impl<T: DeserializeOwned + IntoParams, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let described = T::into_params(|| None);
+        let described: Vec<&str> = described.iter().map(|parameter| parameter.name.as_str()).collect();
+        let mut fields = Fields::default();
+        for (name, _) in url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()) {
+            if !described.contains(&&*name) {
+                fields.unknown(&name, &described);
+            }
+        }
+        fields.finish(Some(()))?;
         axum::extract::Query::<T>::try_from_uri(&parts.uri)
             .map(|axum::extract::Query(value)| Self(value))
             .map_err(|_| {

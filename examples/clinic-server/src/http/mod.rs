@@ -10,7 +10,7 @@ mod problem;
 pub use address::ClientAddress;
 pub use caller::Caller;
 pub(crate) use extract::read as read_body;
-pub use extract::{Json, OptionalJson, PathId, Query};
+pub use extract::{Json, NoParams, OptionalJson, PathId, Query};
 pub(crate) use idempotency::replayed;
 pub use idempotency::{IdempotencyKey, Once, Reply};
 pub use layers::{CONTENT_POLICY, wrap};
