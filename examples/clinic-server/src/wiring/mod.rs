@@ -10,6 +10,7 @@
 mod accounts;
 mod cipher;
 mod error;
+mod health;
 mod housekeeping;
 mod late;
 mod ready;
@@ -27,6 +28,7 @@ use crate::{
     stores::{Stores, Told},
 };
 use cipher::HouseBodies;
+use health::health;
 use healthcare_audit::AuditLog;
 use healthcare_cache::{CachedRelations, Purge};
 use healthcare_core::{
@@ -36,7 +38,7 @@ use healthcare_core::{
 use healthcare_db::{Database, Dialect, SqlOutbox, SqlRelations, SqlScopeKeys, SqlStore};
 use healthcare_messaging::{InProcessBus, Relay, Wake};
 use healthcare_rbac::policy::{Policy, PolicyAuthorizer};
-use healthcare_resilience::{Health, Shutdown, Unhealthy};
+use healthcare_resilience::Shutdown;
 use late::LateRelations;
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -150,7 +152,7 @@ pub async fn wire_with(
         tokens: accounts.tokens,
         sessions: accounts.guard,
         users: accounts.users,
-        health: health(&shutdown, &database, &audit)?,
+        health: health(&shutdown, &database, &audit, (relay.status(), &clock))?,
         audit,
         log_watch: Arc::new(LogWatch::new(audit_dir, &vault).map_err(StartError::Wiring)?),
         pages: PageSessions::new(&vault, config.is_https()).map_err(StartError::Keys)?,
@@ -270,22 +272,6 @@ fn shutdown() -> Result<Shutdown, StartError> {
         .stage("http", Duration::from_secs(20))
         .stage("relay", Duration::from_secs(5))
         .stage("housekeeping", Duration::from_secs(2))
-        .build()
-        .map_err(|error| StartError::Wiring(error.into()))
-}
-
-fn health(shutdown: &Shutdown, database: &Database, audit: &AuditLog) -> Result<Health, StartError> {
-    let (database, audit) = (database.clone(), audit.clone());
-    Health::builder()
-        .required("database", Duration::from_secs(2), move || {
-            let database = database.clone();
-            async move { database.ping().await.map_err(|_| Unhealthy::because("does not answer")) }
-        })
-        .required("audit", Duration::from_secs(2), move || {
-            let sound = audit.fault().is_none();
-            async move { if sound { Ok(()) } else { Err(Unhealthy::because("takes no more entries")) } }
-        })
-        .shutdown(shutdown)
         .build()
         .map_err(|error| StartError::Wiring(error.into()))
 }
