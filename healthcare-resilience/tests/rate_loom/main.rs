@@ -133,10 +133,12 @@ fn one_key_from_two_threads_is_one_entry() {
         let table: Arc<Table<u8, Busy>> = Arc::new(Table::new(2, 1));
         let visit = || {
             let table = table.clone();
-            let work = move || table.with(&7, Moment::from_nanos(5), Busy::default, |busy| {
-                busy.0 += 10;
-                busy.0
-            });
+            let work = move || {
+                table.with(&7, Moment::from_nanos(5), Busy::default, |busy| {
+                    busy.0 += 10;
+                    busy.0
+                })
+            };
             Box::new(work) as Box<dyn FnOnce() -> Option<u64> + Send>
         };
         let mut seen = together(vec![visit(), visit()]);

@@ -6,4 +6,5 @@ mod breaker;
 mod laboratory;
 mod laws;
 mod layers;
+mod rate;
 mod time_out;

@@ -1,0 +1,250 @@
+use crate::{SECRET, builder, connect, fresh, link::Counted, reason, server::Server};
+use healthcare_resilience::{
+    Clock, ClockHand, Deadline, Quota, RateLimitEvent, RedisRateLimit, RedisRateLimitBuilder, RejectReason,
+    WhileAway,
+};
+use std::{
+    future::Future as _,
+    pin::pin,
+    task::{Context, Waker},
+    time::Duration,
+};
+
+const SHORT: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A limit whose pauses pass when the hand moves, and whose time-out is short.
+async fn set_up(server: &Server, quota: Quota) -> (RedisRateLimitBuilder, Counted, ClockHand) {
+    let connection = Counted::new(connect(&server.url()).await);
+    let (clock, hand) = Clock::manual();
+    let builder = builder(quota, connection.clone()).time_out(SHORT).pause(PAUSE).failures(3).clock(clock);
+    (builder, connection, hand)
+}
+
+/// Asks until the server counts as away, and says how often the caller was told so.
+async fn fail(limit: &RedisRateLimit) {
+    for _ in 0..3 {
+        assert_eq!(reason(limit.acquire(fresh()).await), RejectReason::LimiterAway);
+    }
+    assert!(limit.is_away());
+}
+
+/// A busy machine can be late: tries until the server is back.
+async fn come_back(limit: &RedisRateLimit, hand: &ClockHand) {
+    for _ in 0..100 {
+        hand.advance(PAUSE);
+        if limit.acquire(fresh()).await.is_ok() && !limit.is_away() {
+            return;
+        }
+    }
+    panic!("the server does not come back");
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn a_silent_server_costs_a_few_time_outs_and_then_one_in_each_pause() {
+    let server = Server::start();
+    let (builder, connection, hand) = set_up(&server, Quota::per_hour(1000)).await;
+    let limit = builder.build().unwrap();
+    let mut events = limit.events();
+    come_back(&limit, &hand).await;
+    connection.commands();
+    server.stall();
+    fail(&limit).await;
+    assert_eq!(events.try_recv(), Ok(RateLimitEvent::WentAway));
+    assert_eq!(connection.commands(), 3);
+    for _ in 0..1000 {
+        let refused = limit.acquire(fresh()).await.unwrap_err();
+        assert_eq!((refused.reason(), refused.retry_after()), (RejectReason::LimiterAway, Some(PAUSE)));
+    }
+    assert_eq!(connection.commands(), 0, "nobody asks within the pause");
+    hand.advance(PAUSE);
+    for _ in 0..10 {
+        limit.acquire(fresh()).await.unwrap_err();
+    }
+    assert_eq!(connection.commands(), 1, "one asks in each");
+    server.go_on();
+    come_back(&limit, &hand).await;
+    assert_eq!(events.try_recv(), Ok(RateLimitEvent::CameBack));
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn one_slow_answer_is_not_yet_away() {
+    let server = Server::start();
+    let (builder, _, hand) = set_up(&server, Quota::per_hour(1000)).await;
+    let limit = builder.build().unwrap();
+    come_back(&limit, &hand).await;
+    server.stall();
+    for _ in 0..2 {
+        assert_eq!(reason(limit.acquire(fresh()).await), RejectReason::LimiterAway);
+    }
+    assert!(!limit.is_away());
+    server.go_on();
+    come_back(&limit, &hand).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn the_share_of_an_instance_is_all_it_gives_out_alone() {
+    let server = Server::start();
+    let (builder, _, hand) = set_up(&server, Quota::per_minute(60).burst(40)).await;
+    let limit = builder.while_away(WhileAway::LocalShare { instances: 4 }).build().unwrap();
+    server.stall();
+    for _ in 0..3 {
+        // Decided here from the first failure on.
+        limit.acquire(fresh()).await.unwrap();
+    }
+    assert!(limit.is_away());
+    let key = fresh();
+    let mut admitted = 0;
+    for _ in 0..100 {
+        admitted += usize::from(limit.acquire(&key).await.is_ok());
+    }
+    assert_eq!(admitted, 10, "a quarter of the burst");
+    // A quarter of the rate: one in four seconds. The probe in each pause is decided here, too.
+    hand.advance(Duration::from_secs(8));
+    for _ in 0..100 {
+        admitted += usize::from(limit.acquire(&key).await.is_ok());
+    }
+    assert_eq!(admitted, 12);
+    assert_eq!(reason(limit.acquire_many(&key, 11).await), RejectReason::RateLimited);
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn losing_the_server_is_no_new_burst() {
+    let server = Server::start();
+    let (builder, _, hand) = set_up(&server, Quota::per_hour(40)).await;
+    let limit =
+        builder.while_away(WhileAway::LocalShare { instances: 4 }).time_out(PAUSE * 20).build().unwrap();
+    let key = fresh();
+    for _ in 0..7 {
+        limit.acquire(&key).await.unwrap();
+    }
+    drop(server);
+    let mut admitted = 0;
+    for _ in 0..50 {
+        admitted += usize::from(limit.acquire(&key).await.is_ok());
+    }
+    assert_eq!(admitted, 3, "seven of its ten were spent before");
+    hand.advance(Duration::ZERO);
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn open_lets_everything_through_only_while_away() {
+    let server = Server::start();
+    let (builder, _, hand) = set_up(&server, Quota::per_hour(1)).await;
+    let limit = builder.while_away(WhileAway::Open).build().unwrap();
+    server.stall();
+    let key = fresh();
+    for _ in 0..100 {
+        limit.acquire(&key).await.unwrap();
+    }
+    assert!(limit.is_away());
+    server.go_on();
+    for _ in 0..100 {
+        hand.advance(PAUSE);
+        if limit.acquire(&key).await.is_err() {
+            assert!(!limit.is_away());
+            return;
+        }
+    }
+    panic!("the limit does not hold again");
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn a_killed_server_is_missed_and_found_again() {
+    let mut server = Server::start();
+    let pool = deadpool_redis::Config::from_url(server.url())
+        .create_pool(Some(deadpool_redis::Runtime::Tokio1))
+        .unwrap();
+    let (clock, hand) = Clock::manual();
+    let limit = RedisRateLimit::builder("test").quota(Quota::per_hour(2)).secret(SECRET).pool(pool);
+    let limit = limit.time_out(PAUSE * 20).pause(PAUSE).clock(clock).build().unwrap();
+    let key = fresh();
+    limit.acquire_many(&key, 2).await.unwrap();
+    assert_eq!(reason(limit.acquire(&key).await), RejectReason::RateLimited);
+    server.kill();
+    fail(&limit).await;
+    server.restart();
+    assert_eq!(reason(limit.acquire(&key).await), RejectReason::LimiterAway, "the pause is not over");
+    come_back(&limit, &hand).await;
+    // The server forgot all, and the limit holds from there.
+    limit.acquire_many(&key, 2).await.unwrap();
+    assert_eq!(reason(limit.acquire(&key).await), RejectReason::RateLimited);
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn a_caller_in_a_hurry_says_nothing_of_the_server() {
+    let server = Server::start();
+    let (builder, _, _) = set_up(&server, Quota::per_hour(10)).await;
+    let limit = builder.time_out(PAUSE * 20).build().unwrap();
+    server.stall();
+    for _ in 0..5 {
+        let hurried = Deadline::within(SHORT).scope(limit.acquire(fresh()));
+        assert_eq!(reason(hurried.await), RejectReason::LimiterAway);
+    }
+    assert!(!limit.is_away());
+    server.go_on();
+    limit.acquire(fresh()).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn a_dropped_decision_leaves_nothing_behind() {
+    for lease in [1, 5] {
+        let server = Server::start();
+        let (builder, _, _) = set_up(&server, Quota::per_hour(100)).await;
+        let limit = builder.lease(lease).time_out(PAUSE * 20).build().unwrap();
+        let key = fresh();
+        server.stall();
+        for polls in 0..4 {
+            let mut decision = pin!(limit.acquire(&key));
+            for _ in 0..polls {
+                let pending = decision.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                assert!(pending.is_pending());
+            }
+        }
+        assert!(!limit.is_away());
+        server.go_on();
+        limit.acquire(&key).await.unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn a_probe_that_is_dropped_does_not_keep_the_server_away() {
+    let server = Server::start();
+    let (builder, _, hand) = set_up(&server, Quota::per_hour(1000)).await;
+    let limit = builder.build().unwrap();
+    server.stall();
+    fail(&limit).await;
+    hand.advance(PAUSE);
+    {
+        let key = fresh();
+        let mut probe = pin!(limit.acquire(&key));
+        assert!(probe.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    assert!(limit.is_away());
+    server.go_on();
+    come_back(&limit, &hand).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn strangers_do_not_fill_the_memory_of_an_instance_alone() {
+    let server = Server::start();
+    let (builder, _, _) = set_up(&server, Quota::per_hour(40)).await;
+    let limit = builder.while_away(WhileAway::LocalShare { instances: 4 }).max_keys(100).build().unwrap();
+    drop(server);
+    let mut refused = 0;
+    for number in 0..10_000_u32 {
+        refused += usize::from(limit.acquire(number.to_be_bytes()).await.is_err());
+        assert!(limit.keys() <= 100);
+    }
+    assert_eq!(refused, 9_900);
+}
