@@ -3,6 +3,7 @@
 
 mod address;
 mod build;
+mod cases;
 mod direct;
 #[cfg(feature = "http")]
 mod headers;

@@ -4,16 +4,6 @@ use healthcare_resilience::{
 };
 use std::{fmt::Debug, time::Duration};
 
-fn direct() -> RateLimitLayer<RateLimit> {
-    RateLimitLayer::new(RateLimit::builder("x").quota(Quota::per_second(1_000)).build().unwrap())
-}
-
-/// Every request after the first has to wait for its permit.
-fn waiting() -> RateLimitLayer<RateLimit> {
-    let builder = RateLimit::builder("x").quota(Quota::per_second(10).burst(1));
-    RateLimitLayer::new(builder.max_waiting(1_000).max_wait(Duration::from_secs(600)).build().unwrap())
-}
-
 type Key = fn(&Duration) -> Option<Duration>;
 
 fn keyed() -> RateLimitLayer<ByKey<KeyedRateLimit<Duration>, Key>> {
@@ -21,9 +11,7 @@ fn keyed() -> RateLimitLayer<ByKey<KeyedRateLimit<Duration>, Key>> {
     RateLimitLayer::by_key(limit, |takes| Some(*takes))
 }
 
-lawful!(direct_laws, direct());
-lawful!(waiting_laws, waiting());
-lawful!(keyed_laws, keyed());
+lawful!(laws, keyed());
 
 #[test]
 fn auto_traits_follow_the_inner_service() {
