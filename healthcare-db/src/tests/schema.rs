@@ -223,13 +223,15 @@ const OPENED: &[(&str, &str, &str)] = &[
         "condition",
         "own_clinic",
         "DROP POLICY own_clinic ON main.condition; CREATE POLICY own_clinic ON main.condition AS RESTRICTIVE \
-         USING (clinic_id = (SELECT nullif(current_setting('app.clinic_id', true), '')::uuid))",
+         USING (clinic_id = (SELECT nullif(current_setting('app.clinic_id', true), '')::uuid)) \
+         WITH CHECK (clinic_id = (SELECT nullif(current_setting('app.clinic_id', true), '')::uuid))",
     ),
     (
         "procedure",
         "own_clinic",
-        "DROP POLICY own_clinic ON main.procedure; CREATE POLICY own_clinic ON main.procedure FOR SELECT \
-         USING (clinic_id = (SELECT nullif(current_setting('app.clinic_id', true), '')::uuid))",
+        "DROP POLICY own_clinic ON main.procedure; CREATE POLICY own_clinic ON main.procedure FOR UPDATE \
+         USING (clinic_id = (SELECT nullif(current_setting('app.clinic_id', true), '')::uuid)) \
+         WITH CHECK (clinic_id = (SELECT nullif(current_setting('app.clinic_id', true), '')::uuid))",
     ),
     ("appointment", "\"For Reports\"", "CREATE POLICY \"For Reports\" ON main.appointment USING (true)"),
     ("service", "for_relays", "CREATE POLICY for_relays ON main.service TO healthcare_relay USING (true)"),
