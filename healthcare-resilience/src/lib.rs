@@ -56,6 +56,12 @@ pub use crate::{
         Hedge, HedgeBuilder, HedgeCall, HedgeConfigError, HedgeCounts, HedgeDelay, HedgeEvent, HedgeFuture,
         HedgeLayer, HedgeService,
     },
+    overload::{
+        AdaptiveLimit, Admit, AdmitFuture, AdmitLayer, AdmitPermit, AdmitService, Aimd, Dimmer,
+        DimmerBuilder, DimmerPermit, Gradient, LimitAlgorithm, LimitBuilder, LimitPermit, Optional,
+        OverloadConfigError, Priority, ShedBy, Shedder, ShedderBuilder, Throttle, ThrottleBuilder,
+        ThrottleFormula, ThrottlePermit, Vegas, WarmUp, WarmUpBuilder, WarmUpCurve, WarmUpPermit,
+    },
     rate::{
         AddressKey, Admission, AsError, ByKey, KeyedRateLimit, KeyedRateLimitBuilder, Quota, RateAnswer,
         RateConfigError, RateDecision, RateGate, RateLimit, RateLimitBuilder, RateLimitFuture,

@@ -15,7 +15,7 @@ pub use self::{
 };
 
 use self::{held::Held, places::Places, turn::Turn, work::Guarded};
-use crate::{CallError, Clock, RejectReason, Rejection, metrics::PolicyMetrics};
+use crate::{CallError, Clock, Deadline, RejectReason, Rejection, metrics::PolicyMetrics};
 use std::{
     future::{Future, IntoFuture},
     panic::resume_unwind,
@@ -207,6 +207,9 @@ impl Shared {
 
     /// How long a waiter waits, and what it is told then.
     fn patience(&self) -> (Duration, RejectReason) {
-        (self.max_wait, RejectReason::WaitedTooLong)
+        match Deadline::current().map(|deadline| deadline.remaining(self.clock.now())) {
+            Some(left) if left < self.max_wait => (left, RejectReason::DeadlineOver),
+            _ => (self.max_wait, RejectReason::WaitedTooLong),
+        }
     }
 }

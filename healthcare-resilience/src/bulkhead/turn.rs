@@ -44,16 +44,21 @@ impl<'a> Future for Turn<'a> {
         let Some(shared) = &this.seeker.shared else { return Poll::Pending };
         match this.seeker.ticket {
             None if shared.places.try_take() => return Poll::Ready(this.seeker.found()),
-            None => match shared.places.enter(cx.waker().clone()) {
-                Entry::Taken => return Poll::Ready(this.seeker.found()),
-                Entry::Full => return Poll::Ready(this.seeker.refused(RejectReason::BulkheadFull)),
-                Entry::Waiting(ticket) => {
-                    let (wait, reason) = shared.patience();
-                    shared.metrics.add(Reading::Waiting, 1.0);
-                    this.patience.set(Some(tokio::time::sleep(wait)));
-                    (this.seeker.ticket, *this.reason) = (Some(ticket), reason);
+            None => {
+                let (wait, reason) = shared.patience();
+                if reason == RejectReason::DeadlineOver && wait.is_zero() {
+                    return Poll::Ready(this.seeker.refused(reason));
                 }
-            },
+                match shared.places.enter(cx.waker().clone()) {
+                    Entry::Taken => return Poll::Ready(this.seeker.found()),
+                    Entry::Full => return Poll::Ready(this.seeker.refused(RejectReason::BulkheadFull)),
+                    Entry::Waiting(ticket) => {
+                        shared.metrics.add(Reading::Waiting, 1.0);
+                        this.patience.set(Some(tokio::time::sleep(wait)));
+                        (this.seeker.ticket, *this.reason) = (Some(ticket), reason);
+                    }
+                }
+            }
             Some(ticket) if shared.places.is_handed(ticket, cx.waker().clone()) => {
                 return Poll::Ready(this.seeker.found());
             }

@@ -1,1 +1,32 @@
 //! Overload: adaptive concurrency, throttling, priority shedding, a dimmer for optional work, surge protection.
+
+mod admit;
+mod algorithm;
+mod attempts;
+mod baseline;
+mod brightness;
+mod cohort;
+mod controller;
+mod dimmer;
+mod error;
+mod in_flight;
+mod limit;
+mod limit_build;
+mod priority;
+mod samples;
+mod shedder;
+mod throttle;
+mod warm_up;
+
+pub use self::{
+    admit::{Admit, AdmitFuture, AdmitLayer, AdmitPermit, AdmitService},
+    algorithm::{Aimd, Gradient, LimitAlgorithm, Vegas},
+    dimmer::{Dimmer, DimmerBuilder, DimmerPermit, Optional},
+    error::OverloadConfigError,
+    limit::{AdaptiveLimit, LimitPermit},
+    limit_build::LimitBuilder,
+    priority::Priority,
+    shedder::{ShedBy, Shedder, ShedderBuilder},
+    throttle::{Throttle, ThrottleBuilder, ThrottleFormula, ThrottlePermit},
+    warm_up::{WarmUp, WarmUpBuilder, WarmUpCurve, WarmUpPermit},
+};

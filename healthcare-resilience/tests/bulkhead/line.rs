@@ -1,5 +1,5 @@
 use crate::{Live, Never, PATIENCE, bulkhead, poll_once, reason};
-use healthcare_resilience::{RejectReason, Rejection};
+use healthcare_resilience::{Deadline, RejectReason, Rejection};
 use std::{
     future::Future,
     pin::pin,
@@ -247,4 +247,22 @@ async fn its_futures_cross_threads() {
     drop(assert_send(bulkhead.acquire()).await.unwrap());
     assert_send(bulkhead.call(async { Ok::<_, Never>(()) })).await.unwrap();
     assert_send(bulkhead.run_blocking(|| Ok::<_, Never>(()))).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_bounds_the_wait() {
+    let bulkhead = bulkhead(1, 2);
+    let held = bulkhead.try_acquire().unwrap();
+    let begun = Instant::now();
+    let short = Deadline::within(PATIENCE / 5).scope(bulkhead.acquire()).await;
+    assert_eq!(short.unwrap_err().reason(), RejectReason::DeadlineOver);
+    assert!(begun.elapsed() >= PATIENCE / 5 && begun.elapsed() < PATIENCE / 4);
+    let over = Deadline::within(Duration::ZERO);
+    let mut late = pin!(over.scope(bulkhead.acquire()));
+    assert_eq!(refused(poll_once(late.as_mut())), RejectReason::DeadlineOver, "at once, never in line");
+    let long = Deadline::within(PATIENCE * 5).scope(bulkhead.acquire()).await;
+    assert_eq!(long.unwrap_err().reason(), RejectReason::WaitedTooLong);
+    drop(held);
+    let free = over.scope(bulkhead.acquire()).await;
+    assert!(free.is_ok(), "a place that is free needs no waiting");
 }

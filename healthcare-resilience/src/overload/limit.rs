@@ -1,0 +1,244 @@
+use super::{
+    admit::{self, Admit, AdmitPermit},
+    controller::{Controller, Settings},
+    in_flight::InFlight,
+    limit_build::LimitBuilder,
+    samples::Sample,
+};
+use crate::{
+    AnyError, CallError, Class, Classify, Clock, Moment, RejectReason, Rejection,
+    bulkhead::held::Held,
+    metrics::{Outcome, PolicyMetrics, Reading},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use std::{future::IntoFuture, sync::Arc};
+
+/// Finds out how many calls a callee can take at once, and lets in no more. Cheap to clone; clones are one limit.
+///
+/// It moves by [`Aimd`](crate::Aimd), [`Vegas`](crate::Vegas) or [`Gradient`](crate::Gradient). What counts as a sign:
+///
+/// - A success or its latency, but only while at least half of the limit is in use: otherwise it was not the limit that
+///   held, and it would grow without bound.
+/// - A failure shrinks the limit. Its latency is not looked at, because a refusal is fast.
+/// - Nothing else: an ignored or rejected call, and one that was dropped before it ended, is neutral. Put the time-out
+///   inside of the limit, so that time-outs are seen as the failures they are.
+///
+/// Vegas and Gradient compare with the latency without load. It is learned downwards at any time; upwards only while
+/// less than half of the limit is in use, while the limit is at its minimum, or by a *probe*: every 30 to 60 loaded windows
+/// the limit is halved for two windows, in the first of which the queue runs empty and in the second the latency is
+/// measured. So it neither creeps up under a load that lasts nor stays down after the callee became slower for good.
+///
+/// ```
+/// use healthcare_resilience::{AdaptiveLimit, CallError, Gradient};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let limit = AdaptiveLimit::builder("laboratory").algorithm(Gradient::default()).max(200).build()?;
+/// let report: Result<&str, CallError<std::io::Error>> = limit.call(async { Ok("negative") }).await;
+/// assert_eq!(report?, "negative");
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct AdaptiveLimit {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    name: &'static str,
+    clock: Clock,
+    in_flight: InFlight,
+    limit: AtomicUsize,
+    is_fixed: bool,
+    controller: Mutex<Controller>,
+    metrics: PolicyMetrics,
+}
+
+impl AdaptiveLimit {
+    /// Starts describing a limit. `name` appears in refusals and metrics.
+    pub fn builder(name: &'static str) -> LimitBuilder {
+        LimitBuilder::new(name)
+    }
+
+    pub(super) fn new(name: &'static str, clock: Clock, settings: Settings) -> Self {
+        let shared = Shared {
+            name,
+            clock,
+            in_flight: InFlight::new(),
+            limit: AtomicUsize::new(settings.initial),
+            is_fixed: settings.algorithm.is_none(),
+            controller: Mutex::new(Controller::new(settings)),
+            metrics: PolicyMetrics::new("limit", name),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.shared.name
+    }
+
+    /// How many calls may be under way now.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.shared.limit.load(Ordering::Acquire)
+    }
+
+    /// How many are under way. More than the limit for a while after it shrank.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight.now()
+    }
+
+    /// Lets a call in, if the limit allows one more.
+    ///
+    /// # Errors
+    /// `Overloaded` otherwise.
+    pub fn try_acquire(&self) -> Result<LimitPermit<'_>, Rejection> {
+        self.take(1.0).ok_or_else(|| self.overloaded())
+    }
+
+    /// As [`try_acquire`](Self::try_acquire), with a permit that can move to another task or thread.
+    ///
+    /// # Errors
+    /// `Overloaded` when the limit is reached.
+    pub fn try_acquire_owned(&self) -> Result<LimitPermit<'static>, Rejection> {
+        self.take_owned(1.0).ok_or_else(|| self.overloaded())
+    }
+
+    /// Runs `work` under the limit; every error shrinks it.
+    ///
+    /// # Errors
+    /// The work's own, or `Overloaded`, in which case nothing was begun.
+    pub async fn call<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
+    where
+        W: IntoFuture<Output = Result<T, E>>,
+    {
+        self.call_with(AnyError, work).await
+    }
+
+    /// Runs `work` under the limit; `classifier` says which results are failures.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_with<C, W, T, E>(&self, classifier: C, work: W) -> Result<T, CallError<E>>
+    where
+        C: Classify<T, E>,
+        W: IntoFuture<Output = Result<T, E>>,
+    {
+        admit::run(self.try_acquire()?, classifier, work).await
+    }
+
+    /// Lets a call in if it fits into a share of the limit.
+    pub(super) fn take(&self, share: f64) -> Option<LimitPermit<'_>> {
+        let entered = self.shared.enter(share)?;
+        Some(LimitPermit { shared: Held::Borrowed(&self.shared), entered: Some(entered) })
+    }
+
+    pub(super) fn take_owned(&self, share: f64) -> Option<LimitPermit<'static>> {
+        let entered = self.shared.enter(share)?;
+        Some(LimitPermit { shared: Held::Shared(self.shared.clone()), entered: Some(entered) })
+    }
+
+    /// How much of the limit is in use: 1 is all of it.
+    pub(super) fn usage(&self) -> f64 {
+        self.in_flight() as f64 / self.limit() as f64
+    }
+
+    fn overloaded(&self) -> Rejection {
+        self.shared.metrics.rejected(RejectReason::Overloaded);
+        Rejection::new(self.shared.name, RejectReason::Overloaded)
+    }
+}
+
+impl Shared {
+    fn enter(&self, share: f64) -> Option<Entered> {
+        let limit = self.limit.load(Ordering::Acquire);
+        // Rounded up, so that whoever has a share has at least one place.
+        let limit = if share < 1.0 { (limit as f64 * share).ceil() as usize } else { limit };
+        let in_flight = self.in_flight.try_take(limit).ok()?;
+        self.metrics.add(Reading::InFlight, 1.0);
+        let began = if self.is_fixed { Moment::START } else { self.clock.now() };
+        Some(Entered { began, in_flight })
+    }
+
+    fn leave(&self, entered: Entered, class: Option<Class>) {
+        self.in_flight.give_back();
+        self.metrics.add(Reading::InFlight, -1.0);
+        let is_dropped = match class {
+            Some(Class::Success) => false,
+            Some(class) if class.is_failure() => true,
+            Some(_) => return,
+            None if std::thread::panicking() => true,
+            None => return,
+        };
+        if self.is_fixed {
+            return;
+        }
+        let Entered { began, in_flight } = entered;
+        let sample = Sample { began, ended: self.clock.now(), in_flight, is_dropped };
+        let mut controller = self.controller.lock();
+        let limit = controller.limit_after(sample);
+        // Under the lock, or an older limit could overwrite a newer one.
+        let former = self.limit.swap(limit, Ordering::AcqRel);
+        drop(controller);
+        if limit != former {
+            self.metrics.set(Reading::Limit, limit as f64);
+        }
+    }
+}
+
+/// What is known of a call when it begins.
+#[derive(Debug, Clone, Copy)]
+struct Entered {
+    began: Moment,
+    in_flight: usize,
+}
+
+/// The permission for one call, from an [`AdaptiveLimit`] or a [`Shedder`](crate::Shedder).
+///
+/// Tell it how the call ended with [`record`](Self::record). Dropped without that, the call was cancelled and says
+/// nothing; dropped by a panic it counts as a failure, and the panic goes on.
+#[derive(Debug)]
+#[must_use = "the call is permitted while this is held, and neutral when it is dropped without record()"]
+pub struct LimitPermit<'a> {
+    shared: Held<'a, Shared>,
+    /// Gone when the result was recorded.
+    entered: Option<Entered>,
+}
+
+impl LimitPermit<'_> {
+    /// The call ended like this.
+    pub fn record(mut self, class: Class) {
+        if let Some(entered) = self.entered.take() {
+            self.shared.leave(entered, Some(class));
+            self.shared.metrics.call(Outcome::from(class));
+        }
+    }
+}
+
+impl Drop for LimitPermit<'_> {
+    fn drop(&mut self) {
+        if let Some(entered) = self.entered.take() {
+            self.shared.leave(entered, None);
+            self.shared.metrics.call(Outcome::unfinished());
+        }
+    }
+}
+
+impl AdmitPermit for LimitPermit<'_> {
+    fn record(self, class: Class) {
+        LimitPermit::record(self, class);
+    }
+}
+
+impl<R> Admit<R> for AdaptiveLimit {
+    type Permit = LimitPermit<'static>;
+
+    fn admit(&self, _request: &R) -> Result<LimitPermit<'static>, Rejection> {
+        self.try_acquire_owned()
+    }
+}

@@ -1,0 +1,26 @@
+/// How much a call matters when not all can be served. Ordered: what matters more is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Priority {
+    /// Nobody waits for it: reports, exports, synchronisation.
+    Background,
+    /// What people do all day: booking, searching, billing.
+    #[default]
+    Normal,
+    /// Care that is given now: prescriptions, results, the ward's lists.
+    Clinical,
+    /// A life may depend on it: alarms, allergies, access in an emergency. Shed last, and never dimmed.
+    Emergency,
+}
+
+impl Priority {
+    /// A short word for metrics and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Background => "background",
+            Self::Normal => "normal",
+            Self::Clinical => "clinical",
+            Self::Emergency => "emergency",
+        }
+    }
+}

@@ -1,0 +1,250 @@
+use super::{
+    AdaptiveLimit, LimitPermit, OverloadConfigError, Priority,
+    admit::{self, Admit},
+    cohort,
+    error::Check,
+    limit_build::LimitBuilder,
+};
+use crate::{AnyError, CallError, Classify, Clock, RejectReason, Rejection, metrics::PolicyMetrics};
+use std::{future::IntoFuture, hash::Hash, sync::Arc};
+
+/// Refuses what matters least when not everything can be served. Cheap to clone; every clone is the same shedder.
+///
+/// Each [`Priority`] has a share of the limit: it is let in as long as so much of the limit is not in use, by calls of any
+/// priority. What lies above its share is kept for those that matter more. Emergencies have all of it, so they are
+/// refused last, and only when the limit itself is reached.
+///
+/// The limit is fixed ([`max_calls`](ShedderBuilder::max_calls)) or adaptive ([`limit`](ShedderBuilder::limit)). An
+/// adaptive one that guards other calls too is one limit for all of them.
+///
+/// ```
+/// use healthcare_resilience::{Class, Priority, Shedder};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let shedder = Shedder::builder("api").max_calls(2).build()?;
+/// let export = shedder.try_acquire(Priority::Background)?; // half of 2 is 1
+/// assert!(shedder.try_acquire(Priority::Background).is_err());
+/// let alarm = shedder.try_acquire(Priority::Emergency)?;
+/// alarm.record(Class::Success);
+/// export.record(Class::Success);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Shedder {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    name: &'static str,
+    clock: Clock,
+    limit: AdaptiveLimit,
+    shares: Shares,
+    metrics: PolicyMetrics,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Shares {
+    background: f64,
+    normal: f64,
+    clinical: f64,
+}
+
+impl Shares {
+    const fn of(&self, priority: Priority) -> f64 {
+        match priority {
+            Priority::Background => self.background,
+            Priority::Normal => self.normal,
+            Priority::Clinical => self.clinical,
+            Priority::Emergency => 1.0,
+        }
+    }
+
+    /// Where the shedding of single keys begins: where that of the next lower priority ends.
+    const fn below(&self, priority: Priority) -> f64 {
+        match priority {
+            Priority::Background => self.background / 2.0,
+            Priority::Normal => self.background,
+            Priority::Clinical => self.normal,
+            Priority::Emergency => 1.0,
+        }
+    }
+}
+
+impl Shedder {
+    /// Starts describing a shedder. `name` appears in refusals and metrics.
+    pub const fn builder(name: &'static str) -> ShedderBuilder {
+        let shares = Shares { background: 0.5, normal: 0.75, clinical: 0.9 };
+        ShedderBuilder { name, max_calls: None, limit: None, shares, clock: None }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.shared.name
+    }
+
+    /// How many calls are under way.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.shared.limit.in_flight()
+    }
+
+    /// Lets a call in if its priority is served now.
+    ///
+    /// # Errors
+    /// `Shed` when it is not, `Overloaded` for an emergency when the limit itself is reached.
+    pub fn try_acquire(&self, priority: Priority) -> Result<LimitPermit<'_>, Rejection> {
+        self.shared.limit.take(self.shared.shares.of(priority)).ok_or_else(|| self.refuse(priority))
+    }
+
+    /// As [`try_acquire`](Self::try_acquire), with a permit that can move to another task or thread.
+    ///
+    /// # Errors
+    /// As [`try_acquire`](Self::try_acquire).
+    pub fn try_acquire_owned(&self, priority: Priority) -> Result<LimitPermit<'static>, Rejection> {
+        self.shared.limit.take_owned(self.shared.shares.of(priority)).ok_or_else(|| self.refuse(priority))
+    }
+
+    /// As [`try_acquire`](Self::try_acquire), but sheds a priority by degrees and by key: a clinic, a user. As the use
+    /// grows from the share of the next lower priority to its own, more and more keys are refused, and within an hour
+    /// always the same ones: some are served wholly instead of all in part. Emergencies are not shed by key.
+    ///
+    /// # Errors
+    /// As [`try_acquire`](Self::try_acquire).
+    pub fn try_acquire_for<K: Hash + ?Sized>(
+        &self,
+        priority: Priority,
+        key: &K,
+    ) -> Result<LimitPermit<'_>, Rejection> {
+        let (from, to) = (self.shared.shares.below(priority), self.shared.shares.of(priority));
+        if to > from {
+            let shed = (self.shared.limit.usage() - from) / (to - from);
+            if shed > 0.0 && cohort::place(key, self.shared.clock.now()) < shed {
+                return Err(self.refuse(priority));
+            }
+        }
+        self.try_acquire(priority)
+    }
+
+    /// Runs `work` if its priority is served now; every error is a failure to an adaptive limit.
+    ///
+    /// # Errors
+    /// The work's own, or the refusal of [`try_acquire`](Self::try_acquire), in which case nothing was begun.
+    pub async fn call<W, T, E>(&self, priority: Priority, work: W) -> Result<T, CallError<E>>
+    where
+        W: IntoFuture<Output = Result<T, E>>,
+    {
+        self.call_with(priority, AnyError, work).await
+    }
+
+    /// Runs `work` if its priority is served now; `classifier` says which results are failures to an adaptive limit.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_with<C, W, T, E>(
+        &self,
+        priority: Priority,
+        classifier: C,
+        work: W,
+    ) -> Result<T, CallError<E>>
+    where
+        C: Classify<T, E>,
+        W: IntoFuture<Output = Result<T, E>>,
+    {
+        admit::run(self.try_acquire(priority)?, classifier, work).await
+    }
+
+    /// For [`AdmitLayer`](crate::AdmitLayer): `rule` tells the priority of a request.
+    #[must_use]
+    pub fn by<F>(&self, rule: F) -> ShedBy<F> {
+        ShedBy { shedder: self.clone(), rule }
+    }
+
+    fn refuse(&self, priority: Priority) -> Rejection {
+        let reason =
+            if priority == Priority::Emergency { RejectReason::Overloaded } else { RejectReason::Shed };
+        self.shared.metrics.rejected(reason);
+        self.shared.metrics.event(priority.as_str());
+        Rejection::new(self.shared.name, reason)
+    }
+}
+
+/// A [`Shedder`] with the rule that tells the priority of a request. Made by [`Shedder::by`].
+#[derive(Debug, Clone)]
+pub struct ShedBy<F> {
+    shedder: Shedder,
+    rule: F,
+}
+
+impl<R, F: Fn(&R) -> Priority> Admit<R> for ShedBy<F> {
+    type Permit = LimitPermit<'static>;
+
+    fn admit(&self, request: &R) -> Result<LimitPermit<'static>, Rejection> {
+        self.shedder.try_acquire_owned((self.rule)(request))
+    }
+}
+
+/// Describes a [`Shedder`].
+#[derive(Debug, Clone)]
+#[must_use = "call build()"]
+pub struct ShedderBuilder {
+    name: &'static str,
+    max_calls: Option<usize>,
+    limit: Option<AdaptiveLimit>,
+    shares: Shares,
+    clock: Option<Clock>,
+}
+
+impl ShedderBuilder {
+    /// A fixed limit, 1 to 1,048,576. Either this or [`limit`](Self::limit) must be said.
+    pub const fn max_calls(mut self, max_calls: usize) -> Self {
+        self.max_calls = Some(max_calls);
+        self
+    }
+
+    /// An adaptive limit.
+    pub fn limit(mut self, limit: AdaptiveLimit) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// The shares of the limit, above 0 and at most 1, up to which each priority is served; none may be above that of what
+    /// matters more. 0.5, 0.75 and 0.9 when never called. Rounded up to whole calls, so each priority has at least one.
+    pub const fn shares(mut self, background: f64, normal: f64, clinical: f64) -> Self {
+        self.shares = Shares { background, normal, clinical };
+        self
+    }
+
+    /// The clock that tells the hour for keys. The system's when never called.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The shedder.
+    ///
+    /// # Errors
+    /// [`OverloadConfigError`] when there is no limit or there are two, or when a number lies outside of its range.
+    pub fn build(self) -> Result<Shedder, OverloadConfigError> {
+        let check = Check(self.name);
+        let Shares { background, normal, clinical } = self.shares;
+        check.share("shares", background)?;
+        check.share("shares", normal)?;
+        check.share("shares", clinical)?;
+        check.that(background <= normal && normal <= clinical, "shares", "in ascending order")?;
+        let one = "said once, or max_calls instead";
+        check.that(self.max_calls.is_none() || self.limit.is_none(), "limit", one)?;
+        let limit = match self.limit {
+            Some(limit) => limit,
+            None => LimitBuilder::fixed(self.name, self.max_calls.unwrap_or(0))?,
+        };
+        let shared = Shared {
+            name: self.name,
+            clock: self.clock.unwrap_or_default(),
+            limit,
+            shares: self.shares,
+            metrics: PolicyMetrics::new("shedder", self.name),
+        };
+        Ok(Shedder { shared: Arc::new(shared) })
+    }
+}

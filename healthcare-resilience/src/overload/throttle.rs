@@ -1,0 +1,322 @@
+use super::{
+    OverloadConfigError,
+    admit::{self, Admit, AdmitPermit},
+    attempts::{Attempts, Slice},
+    error::Check,
+};
+use crate::{
+    AnyError, CallError, Class, Classify, Clock, RejectReason, Rejection,
+    bulkhead::held::Held,
+    metrics::{Outcome, PolicyMetrics},
+    sync::Mutex,
+};
+use std::{future::IntoFuture, sync::Arc, time::Duration};
+
+/// Sends fewer calls to a callee that refuses them, by a chance that grows with the refusals: refusing costs a callee too,
+/// and one that spends its time on it never recovers. Cheap to clone; every clone is the same throttle.
+///
+/// A call is left out with the probability `max(0, (wanted - k * accepted) / (wanted + 1))`, with the counts of the last
+/// minutes. It needs no state such as open or closed, and follows a callee that can do a part of its work. A call counts as
+/// wanted when it is sent, not when it ends, so a callee that hangs is seen too; and when it is left out, so the chance
+/// keeps up with the demand. At least `pass_min` of the calls go through, so that a recovery is seen.
+///
+/// Ignored results are accepted ones: the callee did its work. A call that another policy rejected, or that was dropped
+/// before it ended, is not counted at all.
+///
+/// Source: Google, *Site Reliability Engineering*, chapter 21, "Client-Side Throttling".
+///
+/// ```
+/// use healthcare_resilience::{CallError, Throttle};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let throttle = Throttle::builder("laboratory").build()?;
+/// let report: Result<&str, CallError<std::io::Error>> = throttle.call(async { Ok("negative") }).await;
+/// assert_eq!(report?, "negative");
+/// assert_eq!(throttle.chance(), 0.0);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Throttle {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    name: &'static str,
+    clock: Clock,
+    rule: Rule,
+    state: Mutex<State>,
+    metrics: PolicyMetrics,
+}
+
+#[derive(Debug)]
+struct State {
+    attempts: Attempts,
+    random: fastrand::Rng,
+}
+
+/// The chance of being left out.
+#[derive(Debug, Clone, Copy)]
+struct Rule {
+    formula: ThrottleFormula,
+    pass_min: f64,
+    ended_min: u64,
+}
+
+/// How the counts become a chance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum ThrottleFormula {
+    /// `max(0, (wanted - k * accepted) / (wanted + 1))`, Google's.
+    Sre {
+        /// How many calls may be wanted for each that is accepted, 1 to 100. 2 lets the callee see that much more than it
+        /// takes, so that it can tell who is asking; less throttles sooner.
+        k: f64,
+    },
+    /// `((wanted - accepted / success) / (wanted + 1)) ^ (1 / aggression)`, that of Envoy's admission control filter.
+    Envoy {
+        /// The share of successes below which calls are left out, above 0 and at most 1.
+        success: f64,
+        /// Above 1 the chance grows faster, 0.1 to 10.
+        aggression: f64,
+    },
+}
+
+impl Rule {
+    fn chance(&self, seen: Slice) -> f64 {
+        if seen.ended < self.ended_min {
+            return 0.0;
+        }
+        let (wanted, accepted) = (seen.wanted as f64, seen.accepted as f64);
+        let chance = match self.formula {
+            ThrottleFormula::Sre { k } => (wanted - k * accepted) / (wanted + 1.0),
+            ThrottleFormula::Envoy { success, aggression } => {
+                ((wanted - accepted / success) / (wanted + 1.0)).max(0.0).powf(aggression.recip())
+            }
+        };
+        chance.clamp(0.0, 1.0 - self.pass_min)
+    }
+}
+
+impl Throttle {
+    /// Starts describing a throttle. `name` appears in refusals and metrics.
+    pub fn builder(name: &'static str) -> ThrottleBuilder {
+        ThrottleBuilder {
+            name,
+            clock: Clock::default(),
+            window: Duration::from_secs(120),
+            rule: Rule { formula: ThrottleFormula::Sre { k: 2.0 }, pass_min: 0.05, ended_min: 10 },
+            seed: fastrand::u64(..),
+        }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.shared.name
+    }
+
+    /// The chance, 0 to 1, that a call is left out now.
+    #[must_use]
+    pub fn chance(&self) -> f64 {
+        let now = self.shared.clock.now();
+        let seen = self.shared.state.lock().attempts.total(now);
+        self.shared.rule.chance(seen)
+    }
+
+    /// Lets a call go or leaves it out.
+    ///
+    /// # Errors
+    /// `Throttled` when it is left out.
+    pub fn try_acquire(&self) -> Result<ThrottlePermit<'_>, Rejection> {
+        let counted = self.shared.draw()?;
+        Ok(ThrottlePermit { shared: Held::Borrowed(&self.shared), counted: Some(counted) })
+    }
+
+    /// As [`try_acquire`](Self::try_acquire), with a permit that can move to another task or thread.
+    ///
+    /// # Errors
+    /// `Throttled` when the call is left out.
+    pub fn try_acquire_owned(&self) -> Result<ThrottlePermit<'static>, Rejection> {
+        let counted = self.shared.draw()?;
+        Ok(ThrottlePermit { shared: Held::Shared(self.shared.clone()), counted: Some(counted) })
+    }
+
+    /// Runs `work` or leaves it out; every error means that the callee refused.
+    ///
+    /// # Errors
+    /// The work's own, or `Throttled`, in which case nothing was begun.
+    pub async fn call<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
+    where
+        W: IntoFuture<Output = Result<T, E>>,
+    {
+        self.call_with(AnyError, work).await
+    }
+
+    /// Runs `work` or leaves it out; `classifier` says which results mean that the callee refused.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_with<C, W, T, E>(&self, classifier: C, work: W) -> Result<T, CallError<E>>
+    where
+        C: Classify<T, E>,
+        W: IntoFuture<Output = Result<T, E>>,
+    {
+        admit::run(self.try_acquire()?, classifier, work).await
+    }
+}
+
+impl Shared {
+    fn draw(&self) -> Result<u64, Rejection> {
+        let now = self.clock.now();
+        let mut state = self.state.lock();
+        let seen = state.attempts.total(now);
+        let counted = state.attempts.want(now);
+        let chance = self.rule.chance(seen);
+        let is_left_out = chance > 0.0 && state.random.f64() < chance;
+        drop(state);
+        if is_left_out {
+            self.metrics.rejected(RejectReason::Throttled);
+            return Err(Rejection::new(self.name, RejectReason::Throttled));
+        }
+        Ok(counted)
+    }
+
+    fn end(&self, counted: u64, class: Option<Class>) {
+        let now = self.clock.now();
+        let mut state = self.state.lock();
+        match class {
+            Some(Class::Success | Class::Ignored) => state.attempts.end(now, true),
+            Some(class) if class.is_failure() => state.attempts.end(now, false),
+            None if std::thread::panicking() => state.attempts.end(now, false),
+            Some(_) | None => state.attempts.forget(now, counted),
+        }
+    }
+}
+
+/// The permission for one call, from [`Throttle::try_acquire`].
+///
+/// Tell it how the call ended with [`record`](Self::record). Dropped without that, the call was cancelled and is not
+/// counted; dropped by a panic it counts as a failure, and the panic goes on.
+#[derive(Debug)]
+#[must_use = "a call whose permit is dropped without record() is not counted"]
+pub struct ThrottlePermit<'a> {
+    shared: Held<'a, Shared>,
+    /// Where it was counted; gone when the result was recorded.
+    counted: Option<u64>,
+}
+
+impl ThrottlePermit<'_> {
+    /// The call ended like this.
+    pub fn record(mut self, class: Class) {
+        if let Some(counted) = self.counted.take() {
+            self.shared.end(counted, Some(class));
+            self.shared.metrics.call(Outcome::from(class));
+        }
+    }
+}
+
+impl Drop for ThrottlePermit<'_> {
+    fn drop(&mut self) {
+        if let Some(counted) = self.counted.take() {
+            self.shared.end(counted, None);
+            self.shared.metrics.call(Outcome::unfinished());
+        }
+    }
+}
+
+impl AdmitPermit for ThrottlePermit<'_> {
+    fn record(self, class: Class) {
+        ThrottlePermit::record(self, class);
+    }
+}
+
+impl<R> Admit<R> for Throttle {
+    type Permit = ThrottlePermit<'static>;
+
+    fn admit(&self, _request: &R) -> Result<ThrottlePermit<'static>, Rejection> {
+        self.try_acquire_owned()
+    }
+}
+
+/// Describes a [`Throttle`].
+#[derive(Debug, Clone)]
+#[must_use = "call build()"]
+pub struct ThrottleBuilder {
+    name: &'static str,
+    clock: Clock,
+    window: Duration,
+    rule: Rule,
+    seed: u64,
+}
+
+impl ThrottleBuilder {
+    /// How the counts become a chance. Google's with `k` 2 when never called.
+    pub const fn formula(mut self, formula: ThrottleFormula) -> Self {
+        self.rule.formula = formula;
+        self
+    }
+
+    /// How far back is counted, a millisecond to a day. Two minutes when never called.
+    pub const fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// The share of the calls that goes through whatever happens, above 0 and at most 1. 0.05 when never called.
+    pub const fn pass_min(mut self, share: f64) -> Self {
+        self.rule.pass_min = share;
+        self
+    }
+
+    /// How many calls must have come back within the window before any is left out. 10 when never called; 0 throttles a
+    /// burst of first calls that nobody could have answered yet.
+    pub const fn calls_min(mut self, calls: u32) -> Self {
+        self.rule.ended_min = calls as u64;
+        self
+    }
+
+    /// What the draws begin with. Random when never called.
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The clock. The system's when never called.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The throttle.
+    ///
+    /// # Errors
+    /// [`OverloadConfigError`] when a number lies outside of its range.
+    pub fn build(self) -> Result<Throttle, OverloadConfigError> {
+        let check = Check(self.name);
+        let range = Duration::from_millis(1)..=Duration::from_secs(24 * 60 * 60);
+        check.that(range.contains(&self.window), "window", "a millisecond to a day")?;
+        check.share("pass_min", self.rule.pass_min)?;
+        match self.rule.formula {
+            ThrottleFormula::Sre { k } => {
+                check.that((1.0..=100.0).contains(&k), "formula", "k from 1 to 100")?
+            }
+            ThrottleFormula::Envoy { success, aggression } => {
+                check.share("formula", success)?;
+                check.that((0.1..=10.0).contains(&aggression), "formula", "aggression from 0.1 to 10")?;
+            }
+        }
+        Ok(Throttle {
+            shared: Arc::new(Shared {
+                name: self.name,
+                clock: self.clock,
+                rule: self.rule,
+                state: Mutex::new(State {
+                    attempts: Attempts::new(self.window),
+                    random: fastrand::Rng::with_seed(self.seed),
+                }),
+                metrics: PolicyMetrics::new("throttle", self.name),
+            }),
+        })
+    }
+}
