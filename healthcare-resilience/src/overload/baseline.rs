@@ -49,3 +49,20 @@ impl Baseline {
         average
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_average_begins_as_the_plain_mean() {
+        let mut baseline = Baseline::new();
+        for (at, mean) in [10.0, 10.5, 11.0, 11.5, 12.0, 12.5, 13.0, 13.5, 14.0, 14.5].into_iter().enumerate()
+        {
+            assert!((baseline.average(10.0 + at as f64, 100, true) - mean).abs() < 1e-9);
+        }
+        assert!((baseline.average(100.0, 100, true) - 16.193).abs() < 0.001);
+        let loaded = baseline.average(100.0, 100, false);
+        assert!((loaded - 16.193).abs() < 0.001, "not up under load");
+    }
+}

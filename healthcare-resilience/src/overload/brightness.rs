@@ -9,7 +9,7 @@ const BUCKETS: usize = 64;
 pub(super) struct Brightness {
     settings: Settings,
     level: f64,
-    opened: Option<Moment>,
+    opened: Moment,
     counts: [u32; BUCKETS],
     count: u32,
 }
@@ -24,22 +24,21 @@ pub(super) struct Settings {
 }
 
 impl Brightness {
-    pub(super) const fn new(settings: Settings) -> Self {
-        Self { settings, level: 1.0, opened: None, counts: [0; BUCKETS], count: 0 }
+    pub(super) const fn new(settings: Settings, now: Moment) -> Self {
+        Self { settings, level: 1.0, opened: now, counts: [0; BUCKETS], count: 0 }
     }
 
     /// Adds a latency. Returns the new level when a period ended with it.
     pub(super) fn add(&mut self, now: Moment, latency: Duration) -> Option<f64> {
-        let opened = *self.opened.get_or_insert(now);
         if let Some(count) = self.counts.get_mut(bucket(latency)) {
             *count = count.saturating_add(1);
             self.count = self.count.saturating_add(1);
         }
-        if now.since(opened) < self.settings.period {
+        if now.since(self.opened) < self.settings.period {
             return None;
         }
         self.level = step(self.level, self.quantile(), &self.settings);
-        *self = Self { level: self.level, opened: Some(now), ..Self::new(self.settings) };
+        *self = Self { level: self.level, ..Self::new(self.settings, now) };
         Some(self.level)
     }
 

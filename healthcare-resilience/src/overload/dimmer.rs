@@ -240,10 +240,10 @@ impl DimmerBuilder {
         Ok(Dimmer {
             shared: Arc::new(Shared {
                 name: self.name,
+                brightness: Mutex::new(Brightness::new(settings, self.clock.now())),
                 clock: self.clock,
                 level: AtomicU64::new(1.0_f64.to_bits()),
                 asked: AtomicU64::new(0),
-                brightness: Mutex::new(Brightness::new(settings)),
                 metrics: PolicyMetrics::new("dimmer", self.name),
             }),
         })

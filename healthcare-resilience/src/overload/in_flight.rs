@@ -21,8 +21,8 @@ impl InFlight {
         self.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).map(|before| before + 1)
     }
 
-    /// One is out.
-    pub(crate) fn give_back(&self) {
-        self.count.fetch_sub(1, Ordering::AcqRel);
+    /// One is out. Returns how many there were with it.
+    pub(crate) fn give_back(&self) -> usize {
+        self.count.fetch_sub(1, Ordering::AcqRel)
     }
 }

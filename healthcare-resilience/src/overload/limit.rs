@@ -166,7 +166,7 @@ impl Shared {
     }
 
     fn leave(&self, entered: Entered, class: Option<Class>) {
-        self.in_flight.give_back();
+        let in_flight_at_end = self.in_flight.give_back();
         self.metrics.add(Reading::InFlight, -1.0);
         let is_dropped = match class {
             Some(Class::Success) => false,
@@ -178,8 +178,9 @@ impl Shared {
         if self.is_fixed {
             return;
         }
-        let Entered { began, in_flight } = entered;
-        let sample = Sample { began, ended: self.clock.now(), in_flight, is_dropped };
+        // The first call of a burst began alone and was slowed by the others: both ends count.
+        let in_flight = entered.in_flight.max(in_flight_at_end);
+        let sample = Sample { began: entered.began, ended: self.clock.now(), in_flight, is_dropped };
         let mut controller = self.controller.lock();
         let limit = controller.limit_after(sample);
         // Under the lock, or an older limit could overwrite a newer one.

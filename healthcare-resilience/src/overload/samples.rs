@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(super) struct Sample {
     pub(super) began: Moment,
     pub(super) ended: Moment,
-    /// How many calls were under way when it began, itself among them.
+    /// How many calls were under way when it began or when it ended, itself among them.
     pub(super) in_flight: usize,
     /// It was refused or timed out behind us, so its time says nothing: a refusal is fast.
     pub(super) is_dropped: bool,
