@@ -98,7 +98,10 @@ async fn a_mixed_crowd_on_real_threads() {
                     }
                     2 => {
                         let live = live.clone();
-                        let blocking = move || Ok::<_, Never>(drop(live.begin()));
+                        let blocking = move || {
+                            drop(live.begin());
+                            Ok::<_, Never>(())
+                        };
                         let mut call = Box::pin(bulkhead.run_blocking(blocking));
                         if poll_once(call.as_mut()).is_pending() && number % 8 == 2 {
                             let _ = call.await;
@@ -173,7 +176,11 @@ async fn what_the_work_holds_is_gone_before_its_place_is_free() {
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
     let held = AtDrop(bulkhead.clone());
-    bulkhead.run_blocking(move || Ok::<_, Never>(drop(held))).await.unwrap();
+    let drops = move || {
+        drop(held);
+        Ok::<_, Never>(())
+    };
+    bulkhead.run_blocking(drops).await.unwrap();
     while bulkhead.in_flight() > 0 {
         tokio::task::yield_now().await;
     }
