@@ -15,8 +15,9 @@
 //! | `resilience_limit` | gauge | | the limit that holds now, where it moves |
 //!
 //! A series appears when it is first counted, and is then reached through a kept handle: no lookup for each call. While
-//! no recorder is installed nothing is kept, so a recorder may be installed after the policies were built; what was
-//! counted before it came is lost. Once a recorder was there, its handles stay: a second one is not noticed.
+//! no recorder is installed no handle is kept, so a recorder may be installed after the policies were built; what was
+//! counted before it came is lost, except that calls under way and waiting are told in full. Once a recorder was there,
+//! its handles stay: a second one is not noticed.
 
 #[cfg(not(feature = "metrics"))]
 mod off;

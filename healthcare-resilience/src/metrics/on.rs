@@ -4,7 +4,14 @@ use ::metrics::{
     Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit,
     with_recorder,
 };
-use std::{array, fmt, sync::OnceLock, time::Duration};
+use std::{
+    array, fmt,
+    sync::{
+        OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 const REASONS: usize = RejectReason::WarmingUp as usize + 1;
 const READINGS: usize = Reading::Limit as usize + 1;
@@ -23,6 +30,8 @@ struct AllSeries {
     calls: [Series<Counter>; Outcome::COUNT],
     rejected: [Series<Counter>; REASONS],
     readings: [Series<Gauge>; READINGS],
+    /// What was added to readings while nobody listened: calls that were under way when the recorder came.
+    missed: [AtomicI64; READINGS],
     seconds: Series<Histogram>,
 }
 
@@ -32,6 +41,7 @@ impl PolicyMetrics {
             calls: array::from_fn(|_| Series::default()),
             rejected: array::from_fn(|_| Series::default()),
             readings: array::from_fn(|_| Series::default()),
+            missed: array::from_fn(|_| AtomicI64::new(0)),
             seconds: Series::default(),
         });
         Self { kind, policy, series }
@@ -65,17 +75,36 @@ impl PolicyMetrics {
     }
 
     pub(crate) fn set(&self, reading: Reading, value: f64) {
-        self.reading(reading, |gauge| gauge.set(value));
-    }
-
-    pub(crate) fn add(&self, reading: Reading, by: f64) {
-        self.reading(reading, |gauge| gauge.increment(by));
-    }
-
-    fn reading(&self, reading: Reading, act: impl FnOnce(&Gauge)) {
         let Some(series) = self.series.readings.get(reading as usize) else { return };
         let described = reading.described();
-        series.act(|| self.key(described.name, None), |recorder, key| described.gauge(recorder, key), act);
+        let key = || self.key(described.name, None);
+        series.act(key, |recorder, key| described.gauge(recorder, key), |gauge| gauge.set(value));
+    }
+
+    /// By whole numbers.
+    pub(crate) fn add(&self, reading: Reading, by: f64) {
+        let Some(series) = self.series.readings.get(reading as usize) else { return };
+        match series.handle.get() {
+            Some(gauge) => gauge.increment(by),
+            None => self.first_add(series, reading, by),
+        }
+    }
+
+    #[cold]
+    fn first_add(&self, series: &Series<Gauge>, reading: Reading, by: f64) {
+        let Some(missed) = self.series.missed.get(reading as usize) else { return };
+        let described = reading.described();
+        let key = series.key.get_or_init(|| self.key(described.name, None));
+        with_recorder(|recorder| {
+            let gauge = described.gauge(recorder, key);
+            gauge.increment(by);
+            if is_kept(recorder) {
+                gauge.increment(missed.swap(0, Ordering::Relaxed) as f64);
+                let _ = series.handle.set(gauge);
+            } else {
+                missed.fetch_add(by as i64, Ordering::Relaxed);
+            }
+        });
     }
 
     fn key(&self, name: &'static str, label: Option<(&'static str, &'static str)>) -> Key {
@@ -129,14 +158,19 @@ impl<H> Series<H> {
         with_recorder(|recorder| {
             let handle = make(recorder, key);
             act(&handle);
-            // What the facade has while no recorder is installed holds nothing, and so has no size. Its handle would be
-            // kept for ever, deaf to the recorder that comes later.
-            if size_of_val(recorder) != 0 {
+            if is_kept(recorder) {
                 // Another thread may have been first; both handles lead to one series.
                 let _ = self.handle.set(handle);
             }
         });
     }
+}
+
+/// Whether handles of this recorder are kept. What the facade has while none is installed holds nothing, and so has no
+/// size: its handle would be kept for ever, deaf to the recorder that comes later. A real one without a size is asked
+/// each time.
+fn is_kept(recorder: &dyn Recorder) -> bool {
+    size_of_val(recorder) != 0
 }
 
 /// A name, its unit, and what the recorder is told about it.
@@ -259,10 +293,20 @@ mod tests {
         let snapshotter = recorder.snapshotter();
         let metrics = PolicyMetrics::new("breaker", "billing");
         metrics.call(Outcome::Success);
-        with_local_recorder(&recorder, || metrics.call(Outcome::Success));
+        metrics.add(Reading::InFlight, 1.0);
+        metrics.add(Reading::InFlight, 1.0);
+        with_local_recorder(&recorder, || {
+            metrics.call(Outcome::Success);
+            // One of the two that began before ends.
+            metrics.add(Reading::InFlight, -1.0);
+        });
+        metrics.add(Reading::InFlight, 3.0);
         assert_eq!(
             seen(&snapshotter),
-            ["resilience_calls_total{kind=breaker,policy=billing,outcome=success} 1"]
+            [
+                "resilience_calls_total{kind=breaker,policy=billing,outcome=success} 1",
+                "resilience_in_flight{kind=breaker,policy=billing} 4",
+            ]
         );
     }
 }
