@@ -42,7 +42,7 @@ pub use crate::{
     },
     class::{AnyError, BoxError, Class, Classify, ErrorChain},
     clock::{Clock, ClockHand, Moment},
-    deadline::{Deadline, Scoped},
+    deadline::{Deadline, DeadlineFuture, DeadlineLayer, DeadlineService, Scoped, TimeAllowed},
     error::{CallError, RejectReason, Rejection},
     fallback::{
         Always, Fallback, FallbackEvent, FallbackFuture, FallbackLayer, FallbackOn, FallbackService,
@@ -82,6 +82,7 @@ pub use crate::{
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub use crate::{
+    deadline::ClientTime,
     rate::{AsResponse, RateHeaders},
     retry::{CloneHttp, HttpStatus},
 };

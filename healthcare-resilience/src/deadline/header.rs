@@ -1,4 +1,4 @@
-use super::Deadline;
+use super::{Deadline, TimeAllowed};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
 
@@ -25,9 +25,31 @@ impl Deadline {
     /// it is `limit` itself.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap, limit: Duration) -> Self {
-        let asked = headers.get(NAME).and_then(|value| decode(value.as_bytes()));
-        Self::within(asked.unwrap_or(limit).min(limit))
+        Self::within(asked(headers).unwrap_or(limit).min(limit))
     }
+}
+
+/// The time that a client allows by its header, and never more than this. For servers, in a
+/// [`DeadlineLayer`](crate::DeadlineLayer).
+///
+/// ```
+/// use healthcare_resilience::{ClientTime, DeadlineLayer};
+/// use std::time::Duration;
+/// let layer = DeadlineLayer::new(ClientTime(Duration::from_secs(30)));
+/// # let _ = layer;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientTime(pub Duration);
+
+impl<B> TimeAllowed<http::Request<B>> for ClientTime {
+    fn time_allowed(&self, request: &http::Request<B>) -> Duration {
+        asked(request.headers()).unwrap_or(self.0).min(self.0)
+    }
+}
+
+/// What the client asked for, if it did.
+fn asked(headers: &HeaderMap) -> Option<Duration> {
+    decode(headers.get(NAME)?.as_bytes())
 }
 
 fn encode(left: Duration) -> HeaderValue {

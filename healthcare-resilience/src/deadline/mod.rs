@@ -3,10 +3,16 @@
 mod context;
 #[cfg(feature = "http")]
 mod header;
+mod layer;
 mod scope;
 
 pub(crate) use self::context::Context;
-pub use self::scope::Scoped;
+#[cfg(feature = "http")]
+pub use self::header::ClientTime;
+pub use self::{
+    layer::{DeadlineFuture, DeadlineLayer, DeadlineService, TimeAllowed},
+    scope::Scoped,
+};
 
 use crate::{CallError, Clock, Elapsed, Moment, RejectReason, Rejection};
 use std::{future::IntoFuture, time::Duration};

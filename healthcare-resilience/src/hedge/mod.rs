@@ -6,6 +6,7 @@ mod error;
 mod latency;
 mod layer;
 mod run;
+mod running;
 mod tally;
 
 pub use self::{

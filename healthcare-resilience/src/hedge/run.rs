@@ -1,9 +1,12 @@
 //! The race that both faces of a hedge share.
 
-use super::{Hedge, HedgeEvent, Shared, tally::count};
+use super::{
+    Hedge, HedgeEvent, Shared,
+    running::{Running, end, is_final, lost},
+    tally::count,
+};
 use crate::{
-    CallError, Class, Classify, Effect, Moment, RejectReason, Rejection, deadline::Context as Facts,
-    metrics::Outcome, retry::Tries,
+    CallError, Classify, Effect, Moment, RejectReason, Rejection, deadline::Context as Facts, retry::Tries,
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -13,72 +16,6 @@ use std::{
     task::{Context, Poll},
 };
 use tokio::time::Sleep;
-
-/// The tries of a call that have no outcome yet. What is still running when it is dropped was cancelled.
-#[derive(Debug)]
-pub(crate) struct Running<P: Borrow<Hedge>> {
-    pub(crate) policy: P,
-    tries: u64,
-}
-
-impl<P: Borrow<Hedge>> Running<P> {
-    pub(crate) const fn new(policy: P) -> Self {
-        Self { policy, tries: 0 }
-    }
-
-    fn shared(&self) -> &Shared {
-        self.policy.borrow().shared()
-    }
-
-    fn began(&mut self, is_extra: bool) {
-        self.tries += 1;
-        let tally = &self.shared().tally;
-        count(if is_extra { &tally.extra } else { &tally.first }, 1);
-    }
-
-    fn failed(&mut self) {
-        if self.tries > 0 {
-            self.tries -= 1;
-            count(&self.shared().tally.failed, 1);
-        }
-    }
-
-    /// Runs the user's code for one try, which has failed when that panics.
-    fn watch<T>(&mut self, step: impl FnOnce() -> T) -> T {
-        struct Armed<'a, P: Borrow<Hedge>>(&'a mut Running<P>);
-        impl<P: Borrow<Hedge>> Drop for Armed<'_, P> {
-            fn drop(&mut self) {
-                self.0.failed();
-            }
-        }
-        let armed = Armed(self);
-        let done = step();
-        std::mem::forget(armed);
-        done
-    }
-
-    /// One try gave the answer, and the others are dropped.
-    fn won(&mut self, is_extra: bool) {
-        let lost = self.tries.saturating_sub(1);
-        self.tries = 0;
-        let tally = &self.shared().tally;
-        count(if is_extra { &tally.won_extra } else { &tally.won_first }, 1);
-        count(&tally.lost, lost);
-    }
-}
-
-impl<P: Borrow<Hedge>> Drop for Running<P> {
-    fn drop(&mut self) {
-        if self.tries > 0 {
-            let shared = self.shared();
-            let tally = &shared.tally;
-            let outcome = Outcome::unfinished();
-            let is_panic = matches!(outcome, Outcome::Panicked);
-            count(if is_panic { &tally.failed } else { &tally.cancelled }, self.tries);
-            shared.metrics.call(outcome);
-        }
-    }
-}
 
 pin_project! {
     /// A further try. On the heap: most calls have none.
@@ -318,36 +255,5 @@ where
         this.extras.push(Box::pin(Extra { future, began: now }));
         this.running.began(true);
         Poll::Ready(())
-    }
-}
-
-/// Whether a result ends the race while other tries are under way.
-const fn is_final(class: Class) -> bool {
-    matches!(class, Class::Success | Class::Permanent | Class::Ignored)
-}
-
-/// The call has its result, from the try that began then.
-fn end<P: Borrow<Hedge>>(running: &mut Running<P>, class: Class, began: Moment, is_extra: bool) {
-    if is_final(class) {
-        running.won(is_extra);
-    } else {
-        running.failed();
-    }
-    let shared = running.shared();
-    shared.metrics.call(Outcome::from(class));
-    if shared.measures() && class == Class::Success {
-        shared.took(shared.clock.now().since(began));
-    }
-    if is_extra && is_final(class) {
-        shared.metrics.event("won");
-        shared.send(HedgeEvent::Won { policy: shared.name });
-    }
-}
-
-/// The first try is dropped, and was slower than the time it had.
-fn lost<P: Borrow<Hedge>>(running: &Running<P>, began: Moment) {
-    let shared = running.shared();
-    if shared.measures() {
-        shared.took(shared.clock.now().since(began));
     }
 }

@@ -3,7 +3,7 @@
 use crate::{Counter, Fault, SECOND, flaky, plain};
 use healthcare_resilience::{
     CallError, Class, Deadline, Effect, Hedge, HedgeBuilder, HedgeConfigError, HedgeCounts, HedgeDelay,
-    HedgeEvent, RejectReason, Retry, RetryBudget,
+    HedgeEvent, RejectReason, RetryBudget,
 };
 use std::{future::ready, time::Duration};
 use tokio::time::{Instant, sleep};
@@ -181,6 +181,23 @@ async fn no_further_try_after_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_try_sees_the_tasks_deadline() {
+    let hedge = after(MILLI * 10).build().unwrap();
+    let seen = std::sync::Mutex::new(Vec::new());
+    let call = hedge.call(Effect::Read, || {
+        seen.lock().unwrap().push(Deadline::current());
+        async {
+            sleep(MILLI * 30).await;
+            seen.lock().unwrap().push(Deadline::current());
+            Ok::<_, Fault>(())
+        }
+    });
+    let deadline = Deadline::within(SECOND);
+    deadline.scope(call).await.unwrap();
+    assert_eq!(seen.into_inner().unwrap(), [Some(deadline); 3]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_measured_delay_waits_for_a_hundred_calls_and_then_follows_them() {
     let hedge = after(HedgeDelay::quantile(0.9)).build().unwrap();
     let mut random = fastrand::Rng::with_seed(3);
@@ -267,5 +284,4 @@ async fn a_hedge_has_a_budget_of_its_own() {
     shared(&hedge);
     fn send<T: Send>(_: T) {}
     send(hedge.call(Effect::Read, || ready(Ok::<(), Fault>(()))));
-    let _: Option<Retry> = None;
 }

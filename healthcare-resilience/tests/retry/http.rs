@@ -1,7 +1,7 @@
 use crate::{Counter, plain};
 use healthcare_resilience::{
-    BoxError, Causes, Class, Classify as _, CloneHttp, CloneRequest as _, Deadline, Effect, HttpStatus,
-    Retry, RetryLayer,
+    BoxError, Causes, Class, Classify as _, ClientTime, CloneHttp, CloneRequest as _, Deadline, Effect,
+    HttpStatus, Retry, RetryLayer, TimeAllowed as _,
 };
 use http::{HeaderMap, Method, Request, Response};
 use std::{
@@ -127,6 +127,20 @@ async fn a_deadline_goes_through_a_header() {
     assert_eq!(Deadline::from_headers(&HeaderMap::new(), limit).left(), limit);
     Deadline::within(Duration::ZERO).write_header(&mut headers);
     assert_eq!(headers["grpc-timeout"], "0m");
+}
+
+#[test]
+fn a_server_allows_what_the_client_asks_for_and_no_more() {
+    let allowed = |asked: Option<&str>| {
+        let mut request = Request::builder();
+        if let Some(asked) = asked {
+            request = request.header("grpc-timeout", asked);
+        }
+        ClientTime(Duration::from_secs(10)).time_allowed(&request.body(()).unwrap()).as_millis()
+    };
+    for (asked, time) in [(None, 10_000), (Some("1500m"), 1_500), (Some("9H"), 10_000), (Some("x"), 10_000)] {
+        assert_eq!(allowed(asked), time, "{asked:?}");
+    }
 }
 
 #[derive(Clone, Default)]

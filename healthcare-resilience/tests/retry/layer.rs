@@ -2,8 +2,8 @@
 
 use crate::{Counter, Fault, SECOND, plain, poll_once};
 use healthcare_resilience::{
-    BoxError, Class, CloneAs, CloneRequest, Deadline, Effect, Elapsed, Hedge, HedgeLayer, Rejection,
-    RetryBudget, RetryLayer,
+    BoxError, Class, CloneAs, CloneRequest, Deadline, DeadlineLayer, Effect, Elapsed, Hedge, HedgeLayer,
+    Rejection, RetryBudget, RetryLayer,
 };
 use std::{
     collections::VecDeque,
@@ -229,6 +229,26 @@ async fn layers_nest_and_the_inner_retry_leaves_it_to_the_outer_one() {
     let callee = Callee::new(vec![(0, Err(Fault::Down)); 9]);
     let layer = RetryLayer::new(plain(3).build().unwrap(), READS);
     ask(&mut layer.layer(layer.layer(callee.clone())), 7).await.unwrap_err();
+    assert_eq!(callee.asked().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_layer_tells_the_deadline_and_drops_what_is_late() {
+    let callee = Callee::new([(1, Ok(1)), (9, Ok(2))]);
+    let mut service = DeadlineLayer::new(SECOND * 3).layer(callee.clone());
+    assert_eq!(ask(&mut service, 7).await.unwrap(), 1);
+    let error = ask(&mut service, 7).await.unwrap_err();
+    assert_eq!(error.downcast_ref::<Elapsed>().map(|elapsed| elapsed.limit()), Some(SECOND * 3));
+    assert_eq!(callee.live.get(), 0);
+    // The retry further in sees it: it does not begin a wait that would reach it.
+    let callee = Callee::new(vec![(0, Err(Fault::Down)); 9]);
+    let retry = RetryLayer::new(plain(9).build().unwrap(), READS);
+    let mut service = DeadlineLayer::new(SECOND * 3).layer(retry.layer(callee.clone()));
+    let error = ask(&mut service, 7).await.unwrap_err();
+    assert_eq!((fault(&error), callee.asked().len()), (Some(&Fault::Down), 3));
+    // An earlier one of the task holds, and refuses when it is over.
+    let refused = Deadline::within(Duration::ZERO).scope(async { ask(&mut service, 7).await }).await;
+    assert!(refused.unwrap_err().downcast_ref::<Rejection>().is_some());
     assert_eq!(callee.asked().len(), 3);
 }
 

@@ -7,4 +7,5 @@ mod laboratory;
 mod laws;
 mod layers;
 mod rate;
+mod retry;
 mod time_out;
