@@ -4,7 +4,12 @@ use crate::{
     report::{Row, Verdict},
     stats,
 };
-use std::time::Instant;
+use std::{
+    hint::spin_loop,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
 
 /// Runs one round and returns its samples, each in the comparison's unit.
 pub(crate) type Side = Box<dyn FnMut() -> Vec<f64>>;
@@ -15,7 +20,6 @@ pub(crate) enum Better {
     /// The ratio is to be at most the target.
     Lower,
     /// The ratio is to be at least the target: for throughput.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no area measures throughput"))]
     Higher,
 }
 
@@ -31,6 +35,74 @@ pub(crate) struct Comparison {
     pub(crate) held_equal: &'static str,
     pub(crate) ours: Side,
     pub(crate) peer: Side,
+}
+
+/// A number that is counted, not timed: it has no noise.
+pub(crate) struct Count {
+    pub(crate) name: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) ours: f64,
+    /// What the peer needs for the same, and its name; information only.
+    pub(crate) peer: Option<(f64, &'static str)>,
+    /// The most that ours may be.
+    pub(crate) most: f64,
+    pub(crate) held_equal: &'static str,
+}
+
+/// One row to be.
+pub(crate) enum Measure {
+    Timed(Comparison),
+    Counted(Count),
+}
+
+impl From<Comparison> for Measure {
+    fn from(comparison: Comparison) -> Self {
+        Self::Timed(comparison)
+    }
+}
+
+impl Measure {
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Timed(comparison) => comparison.name,
+            Self::Counted(count) => count.name,
+        }
+    }
+
+    pub(crate) fn run(self, area: &str, rounds: usize) -> Row {
+        match self {
+            Self::Timed(comparison) => {
+                eprintln!("{area}: {} against {}, {rounds} rounds", comparison.name, comparison.peer_name);
+                comparison.run(area, rounds)
+            }
+            Self::Counted(count) => count.row(area),
+        }
+    }
+}
+
+impl Count {
+    fn row(self, area: &str) -> Row {
+        let (peer, peer_name) = self.peer.unwrap_or((f64::NAN, "none"));
+        Row {
+            area: area.to_owned(),
+            name: self.name,
+            ours_p50: self.ours,
+            ours_p99: self.ours,
+            peer_p50: peer,
+            peer_p99: peer,
+            peer_name,
+            unit: self.unit,
+            ratio: f64::NAN,
+            ci_low: f64::NAN,
+            ci_high: f64::NAN,
+            control: f64::NAN,
+            rounds: 1,
+            target: self.most,
+            better: "lower",
+            held_equal: self.held_equal,
+            verdict: if self.ours <= self.most { Verdict::Met } else { Verdict::Missed },
+        }
+    }
 }
 
 /// The largest deviation of ours from ours with which a verdict is given.
@@ -118,10 +190,44 @@ pub(crate) fn batches(batches: usize, size: u32, mut call: impl FnMut() + 'stati
     })
 }
 
+/// A side that calls a function from several threads at once: a round is `samples` samples, each the calls a microsecond of
+/// all threads together, by the slowest of them.
+pub(crate) fn crowd(
+    threads: usize,
+    samples: usize,
+    calls: u32,
+    call: impl Fn() + Send + Sync + 'static,
+) -> Side {
+    Box::new(move || (0..samples).map(|_| together(threads, calls, &call)).collect())
+}
+
+fn together(threads: usize, calls: u32, call: &(impl Fn() + Sync)) -> f64 {
+    let missing = AtomicUsize::new(threads);
+    let run = || {
+        // All start when the last one is there.
+        missing.fetch_sub(1, Ordering::SeqCst);
+        while missing.load(Ordering::SeqCst) > 0 {
+            spin_loop();
+        }
+        let start = Instant::now();
+        (0..calls).for_each(|_| call());
+        start.elapsed()
+    };
+    let slowest: Duration = thread::scope(|scope| {
+        let all: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        all.into_iter().filter_map(|one| one.join().ok()).max().unwrap_or(Duration::MAX)
+    });
+    threads as f64 * f64::from(calls) * 1000.0 / slowest.as_nanos() as f64
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{AGAIN, Better, Comparison, OURS, PEER, order, verdict};
+    use super::{AGAIN, Better, Comparison, Count, OURS, PEER, crowd, order, verdict};
     use crate::report::Verdict;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
 
     fn fixed(ours: f64, peer: f64, target: f64) -> Comparison {
         Comparison {
@@ -150,6 +256,22 @@ mod tests {
         assert_eq!(verdict((1.0, 1.1), f64::NAN, 1.5, Better::Lower), Verdict::Undecided);
         assert_eq!(verdict((2.0, 2.1), 1.0, 1.5, Better::Higher), Verdict::Met);
         assert_eq!(verdict((1.0, 1.1), 1.0, 1.5, Better::Higher), Verdict::Missed);
+    }
+
+    #[test]
+    fn a_count_is_decided_by_itself() {
+        let count = |ours| Count { name: "n", unit: "u", ours, peer: None, most: 1.0, held_equal: "" };
+        assert_eq!(count(1.0).row("a").verdict, Verdict::Met);
+        assert_eq!(count(1.5).row("a").verdict, Verdict::Missed);
+    }
+
+    #[test]
+    fn a_crowd_makes_every_call() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&calls);
+        let taken = crowd(2, 3, 10, move || drop(counted.fetch_add(1, Ordering::Relaxed)))();
+        assert_eq!((taken.len(), calls.load(Ordering::Relaxed)), (3, 60));
+        assert!(taken.iter().all(|speed| *speed > 0.0));
     }
 
     #[test]

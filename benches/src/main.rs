@@ -17,6 +17,9 @@ struct Options {
     /// Where to write the rows as JSON.
     #[arg(long, default_value = "target/bench/summary.json")]
     out: PathBuf,
+    /// Only the rows whose name contains this: for a profiler.
+    #[arg(long, default_value = "")]
+    row: String,
     /// Only the areas whose name contains this.
     area: Option<String>,
 }
@@ -26,15 +29,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let rounds = if options.quick { 20 } else { 200 };
     let wanted = |area: &str| options.area.as_ref().is_none_or(|part| area.contains(part.as_str()));
     let mut rows = Vec::new();
-    for (area, comparisons) in areas::ALL.iter().filter(|(area, _)| wanted(area)) {
-        for comparison in comparisons()? {
-            eprintln!("{area}: {} against {}, {rounds} rounds", comparison.name, comparison.peer_name);
-            rows.push(comparison.run(area, rounds));
-        }
+    for (area, measures) in areas::ALL.iter().filter(|(area, _)| wanted(area)) {
+        let measures = measures()?.into_iter().filter(|measure| measure.name().contains(&options.row));
+        rows.extend(measures.map(|measure| measure.run(area, rounds)));
     }
     if rows.is_empty() {
         let known: Vec<&str> = areas::ALL.iter().map(|(area, _)| *area).collect();
-        return Err(format!("no area has this name; there are: {}", known.join(", ")).into());
+        return Err(format!("no area or row has this name; areas are: {}", known.join(", ")).into());
     }
     report::write(&rows, &options.out)?;
     report::print(&rows);

@@ -7,9 +7,9 @@ use std::{fs, io, path::Path};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Verdict {
-    /// The whole interval is on the good side.
+    /// The whole interval is on the good side, or the count is within its bound.
     Met,
-    /// The whole interval is on the bad side.
+    /// The whole interval is on the bad side, or the count is over its bound.
     Missed,
     /// The noise hides the answer.
     Undecided,
@@ -55,12 +55,26 @@ pub(crate) fn print(rows: &[Row]) {
     println!("| area | name | ours p50/p99 | peer p50/p99 | ratio (95 %) | control | target | verdict |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for row in rows {
-        let Row { area, name, ours_p50, ours_p99, peer_p50, peer_p99, peer_name, unit, .. } = row;
+        let Row { area, name, ours_p50, ours_p99, peer_p50, peer_p99, peer_name, unit, target, .. } = row;
         let sign = if row.better == "lower" { "≤" } else { "≥" };
+        if row.ratio.is_nan() {
+            let peer = if peer_p50.is_nan() {
+                "–".to_owned()
+            } else {
+                format!("{peer_p50:.2} {unit}, {peer_name}")
+            };
+            println!(
+                "| {area} | {name} | {ours_p50:.2} {unit} | {peer} | – | – | {sign} {target} {unit} | {:?} |",
+                row.verdict
+            );
+            continue;
+        }
+        let digits = usize::from(*ours_p50 < 100.0);
         println!(
-            "| {area} | {name} | {ours_p50:.0}/{ours_p99:.0} {unit} | {peer_p50:.0}/{peer_p99:.0} {unit}, {peer_name} | \
-             {:.3} ({:.3}–{:.3}) | {:.3} | {sign} {:.2} | {:?} |",
-            row.ratio, row.ci_low, row.ci_high, row.control, row.target, row.verdict
+            "| {area} | {name} | {ours_p50:.digits$}/{ours_p99:.digits$} {unit} | \
+             {peer_p50:.digits$}/{peer_p99:.digits$} {unit}, {peer_name} | \
+             {:.3} ({:.3}–{:.3}) | {:.3} | {sign} {target:.2} | {:?} |",
+            row.ratio, row.ci_low, row.ci_high, row.control, row.verdict
         );
     }
 }

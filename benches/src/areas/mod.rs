@@ -1,13 +1,24 @@
 //! The areas: one file each.
 
 mod reads;
+mod resilience;
 mod sealing;
 
-use crate::compare::Comparison;
+use crate::compare::{Comparison, Measure};
 use std::error::Error;
 
-/// Builds an area's comparisons; what they need is made here, outside the measured rounds.
-pub(crate) type Area = fn() -> Result<Vec<Comparison>, Box<dyn Error>>;
+type Failure = Box<dyn Error>;
+
+/// Builds an area's measures; what they need is made here, outside the measured rounds.
+pub(crate) type Area = fn() -> Result<Vec<Measure>, Failure>;
 
 /// Every area with its name.
-pub(crate) const ALL: &[(&str, Area)] = &[("reads", reads::comparisons), ("sealing", sealing::comparisons)];
+pub(crate) const ALL: &[(&str, Area)] = &[
+    ("reads", || timed(reads::comparisons()?)),
+    ("resilience", resilience::measures),
+    ("sealing", || timed(sealing::comparisons()?)),
+];
+
+fn timed(comparisons: Vec<Comparison>) -> Result<Vec<Measure>, Failure> {
+    Ok(comparisons.into_iter().map(Measure::from).collect())
+}
