@@ -1,5 +1,5 @@
 use super::{Component, Condition};
-use crate::{BreakerState, Bulkhead, CircuitBreaker, Class};
+use crate::{AdaptiveLimit, BreakerState, Bulkhead, CircuitBreaker, Class, Dimmer, Throttle, WarmUp};
 
 /// An open circuit degrades; so does one that was switched off, for it does not protect. Its word is the state's.
 ///
@@ -76,5 +76,75 @@ impl Component for Bulkhead {
         let readings = [("in_flight", in_flight), ("waiting", waiting), ("max_calls", self.max_calls())];
         let add = |it: Condition, (name, count)| it.reading(name, count as f64);
         readings.into_iter().fold(Condition::up(word), add)
+    }
+}
+
+/// Always up: it finds its limit by being at it. Its word is `room` or `full`; readings: `in_flight`, `limit`.
+impl Component for AdaptiveLimit {
+    fn kind(&self) -> &'static str {
+        "adaptive_limit"
+    }
+
+    fn name(&self) -> &'static str {
+        self.name()
+    }
+
+    fn condition(&self) -> Condition {
+        let (in_flight, limit) = (self.in_flight(), self.limit());
+        let word = if in_flight < limit { "room" } else { "full" };
+        Condition::up(word).reading("in_flight", in_flight as f64).reading("limit", limit as f64)
+    }
+}
+
+/// Degraded while calls are left out. Reading: `chance` that the next one is, from 0 to 1.
+impl Component for Throttle {
+    fn kind(&self) -> &'static str {
+        "throttle"
+    }
+
+    fn name(&self) -> &'static str {
+        self.name()
+    }
+
+    fn condition(&self) -> Condition {
+        let chance = self.chance();
+        let condition =
+            if chance > 0.0 { Condition::degraded("throttling") } else { Condition::up("sending") };
+        condition.reading("chance", chance)
+    }
+}
+
+/// Degraded while optional work is left out. Reading: `level`, from 0 for none of it to 1 for all.
+impl Component for Dimmer {
+    fn kind(&self) -> &'static str {
+        "dimmer"
+    }
+
+    fn name(&self) -> &'static str {
+        self.name()
+    }
+
+    fn condition(&self) -> Condition {
+        let level = self.level();
+        let condition = if level < 1.0 { Condition::degraded("dimmed") } else { Condition::up("bright") };
+        condition.reading("level", level)
+    }
+}
+
+/// Always up, as `warm` or `warming_up`. Reading: `limit`, while there is one.
+impl Component for WarmUp {
+    fn kind(&self) -> &'static str {
+        "warm_up"
+    }
+
+    fn name(&self) -> &'static str {
+        self.name()
+    }
+
+    fn condition(&self) -> Condition {
+        match self.limit() {
+            None => Condition::up("warm"),
+            Some(limit) => Condition::up("warming_up").reading("limit", limit as f64),
+        }
     }
 }

@@ -214,8 +214,12 @@ where
                     }
                 }
                 Step::Running { call, decision } => {
-                    let mut response = ready!(call.poll(cx)).map_err(Into::into)?;
-                    if let Some(decision) = decision.take() {
+                    let result = ready!(call.poll(cx)).map_err(Into::into);
+                    let decision = decision.take();
+                    // The holder may keep this future for long; the call must not live on inside it.
+                    this.state.set(State::Refused { rejection: None });
+                    let mut response = result?;
+                    if let Some(decision) = decision {
                         this.answer.admitted(decision, &mut response);
                     }
                     return Poll::Ready(Ok(response));

@@ -1,4 +1,7 @@
-use healthcare_resilience::{Component, Condition, Health, HealthConfigError, State, Unhealthy};
+use healthcare_resilience::{
+    AdaptiveLimit, Aimd, Class, Component, Condition, Dimmer, Health, HealthConfigError, State, Throttle,
+    Unhealthy, WarmUp,
+};
 use std::{
     future::ready,
     sync::{
@@ -79,4 +82,36 @@ fn components_that_make_no_sense_are_not_built() {
     let names: Vec<&'static str> = (0..257).map(|n| &*Box::leak(n.to_string().into_boxed_str())).collect();
     let many = names.iter().fold(Health::builder(), |builder, name| builder.watch("store", name, fine));
     assert_eq!(many.build().unwrap_err(), HealthConfigError::TooManyComponents { max: 256 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_sheds_load_tells_how_much() {
+    let limit = AdaptiveLimit::builder("beds").algorithm(Aimd::default()).initial(1).max(1).build().unwrap();
+    assert_eq!((limit.kind(), limit.condition().word), ("adaptive_limit", "room"));
+    let _held = limit.try_acquire().unwrap();
+    assert_eq!(limit.condition(), Condition::up("full").reading("in_flight", 1.0).reading("limit", 1.0));
+
+    let warm_up = WarmUp::builder("beds").calls(5, 50).over(60 * SECOND).build().unwrap();
+    assert_eq!(warm_up.condition(), Condition::up("warming_up").reading("limit", 5.0));
+    tokio::time::advance(61 * SECOND).await;
+    assert_eq!(warm_up.condition(), Condition::up("warm"));
+
+    let throttle = Throttle::builder("beds").seed(7).build().unwrap();
+    assert_eq!(throttle.condition(), Condition::up("sending").reading("chance", 0.0));
+    for _ in 0..500 {
+        if let Ok(permit) = throttle.try_acquire() {
+            permit.record(Class::Busy { retry_after: None });
+        }
+    }
+    assert_eq!((throttle.condition().state, throttle.condition().word), (State::Degraded, "throttling"));
+
+    let dimmer = Dimmer::builder("beds").target(SECOND / 10).build().unwrap();
+    assert_eq!(dimmer.condition(), Condition::up("bright").reading("level", 1.0));
+    for _ in 0..100 {
+        for _ in 0..50 {
+            dimmer.record(SECOND);
+        }
+        tokio::time::advance(10 * SECOND).await;
+    }
+    assert_eq!((dimmer.condition().state, dimmer.condition().word), (State::Degraded, "dimmed"));
 }

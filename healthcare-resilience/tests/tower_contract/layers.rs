@@ -2,12 +2,13 @@
 
 use crate::{
     laboratory::{Laboratory, SECOND},
-    laws::{lawful, ready},
+    laws::{lawful, poll_once, ready},
 };
 use healthcare_resilience::{
-    Backoff, BreakerLayer, BreakerState, Bulkhead, BulkheadLayer, CircuitBreaker, CloneAs, Effect, Fallback,
-    FallbackLayer, FallbackOn, Hedge, HedgeLayer, Quota, RateLimit, RateLimitLayer, Rejection, Retry,
-    RetryLayer, TimeOutLayer,
+    AdaptiveLimit, AdmitLayer, Aimd, Backoff, BreakerLayer, BreakerState, Bulkhead, BulkheadLayer,
+    CircuitBreaker, CloneAs, Dimmer, Effect, Fallback, FallbackLayer, FallbackOn, Hedge, HedgeLayer,
+    Priority, Quota, RateLimit, RateLimitLayer, Rejection, Retry, RetryLayer, Shedder, Throttle,
+    TimeOutLayer, WarmUp,
 };
 use std::time::Duration;
 use tower_layer::Layer as _;
@@ -54,6 +55,14 @@ fn rate(quota: Quota) -> RateLimitLayer<RateLimit> {
     RateLimitLayer::new(limit)
 }
 
+fn limit() -> AdaptiveLimit {
+    AdaptiveLimit::builder("laboratory").algorithm(Aimd::default()).initial(20).build().unwrap()
+}
+
+fn warm_up() -> WarmUp {
+    WarmUp::builder("laboratory").calls(20, 100).over(HOUR).build().unwrap()
+}
+
 lawful!(breaker_closed, BreakerLayer::new(breaker()));
 lawful!(breaker_half_open, BreakerLayer::new(half_open().await);
     calls_the_very_service_that_was_ready, readiness_is_not_taken_twice, readiness_goes_with_its_service,
@@ -65,17 +74,16 @@ lawful!(retry_once, retry(1));
 lawful!(retry_thrice, retry(3));
 lawful!(hedge_never, hedge(HOUR));
 lawful!(hedge_always, hedge(SECOND / 4));
-// Not the law on finished calls: its future keeps the finished call until it is dropped.
-lawful!(rate_wide, rate(Quota::per_second(1000));
-    calls_the_very_service_that_was_ready, readiness_is_not_taken_twice, readiness_goes_with_its_service,
-    a_clone_stands_for_itself, pending_readiness_wakes, failed_readiness_is_passed_on,
-    answers_and_errors_pass, a_dropped_call_leaves_nothing, a_panic_goes_on_and_leaves_nothing,
-    many_clones_are_served_within_the_places);
-lawful!(rate_tight, rate(Quota::per_second(1));
-    calls_the_very_service_that_was_ready, readiness_is_not_taken_twice, readiness_goes_with_its_service,
-    a_clone_stands_for_itself, pending_readiness_wakes, failed_readiness_is_passed_on,
-    answers_and_errors_pass, a_dropped_call_leaves_nothing, a_panic_goes_on_and_leaves_nothing,
-    many_clones_are_served_within_the_places);
+lawful!(rate_wide, rate(Quota::per_second(1000)));
+lawful!(rate_tight, rate(Quota::per_second(1)));
+lawful!(adaptive_limit, AdmitLayer::new(limit()));
+lawful!(throttle, AdmitLayer::new(Throttle::builder("laboratory").build().unwrap()));
+lawful!(shedder, {
+    let shedder = Shedder::builder("laboratory").max_calls(40).build().unwrap();
+    AdmitLayer::new(shedder.by(|_: &Duration| Priority::Normal))
+});
+lawful!(warming_up, AdmitLayer::new(warm_up()));
+lawful!(dimmer, AdmitLayer::new(Dimmer::builder("laboratory").target(HOUR).build().unwrap()));
 lawful!(fallback, {
     let policy = Fallback::value("laboratory", "unknown").on(FallbackOn::REFUSED);
     FallbackLayer::new(policy)
@@ -103,6 +111,26 @@ async fn a_probe_that_is_dropped_gives_its_place_to_the_next() {
     drop(probe);
     assert_eq!(service.call(SECOND).await.unwrap(), "negative");
     assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+/// A place of the policy that is not given back would refuse the second call for ever.
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_one_is_free_again_after_every_end() {
+    let limit =
+        AdaptiveLimit::builder("laboratory").algorithm(Aimd::default()).initial(1).max(1).build().unwrap();
+    for polls in 0..4 {
+        let mut service = AdmitLayer::new(limit.clone()).layer(Laboratory::new(2));
+        ready(&mut service).await.unwrap();
+        let mut call = Box::pin(service.call(SECOND));
+        for _ in 0..polls {
+            assert!(poll_once(call.as_mut()).is_pending());
+        }
+        assert_eq!(limit.in_flight(), 1);
+        drop(call);
+        assert_eq!(limit.in_flight(), 0, "after {polls} polls and a drop");
+        ready(&mut service).await.unwrap();
+        assert_eq!(service.call(SECOND).await.unwrap(), "negative");
+    }
 }
 
 /// A refused call was not made, so the place that was taken for it is used by the next one.
