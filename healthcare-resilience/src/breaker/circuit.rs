@@ -329,3 +329,41 @@ const fn gauge(state: BreakerState) -> f64 {
         BreakerState::MetricsOnly => -2.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::{CountWindow, TimeWindow};
+
+    /// What the counts of an `Arc` take.
+    const COUNTS: usize = 2 * size_of::<usize>();
+
+    #[test]
+    fn a_breaker_with_its_window_takes_less_than_a_kibibyte() {
+        let shared = size_of::<Shared>() + COUNTS;
+        assert!(shared + size_of::<TimeWindow>() <= 1024, "{shared} and {}", size_of::<TimeWindow>());
+        // Two bits for each of the last thousand calls.
+        assert!(shared + 1000_usize.div_ceil(32) * 8 <= 1024, "{shared}");
+        assert!(size_of::<CountWindow>() <= 64);
+    }
+
+    /// The clock is read at the end of a call only where something depends on it.
+    #[test]
+    fn a_good_call_asks_for_the_time_only_where_it_matters() {
+        let second = std::time::Duration::from_secs(1);
+        let new = || CircuitBreaker::builder("time");
+        for (builder, expected) in [
+            (new().consecutive(3), false),
+            (new().count_window(10), false),
+            (new().time_window(second), true),
+            (new().count_window(10).slow_calls(second, 0.5), true),
+            (new().consecutive(3).slow_as_failure(second), true),
+        ] {
+            let breaker = builder.build().unwrap();
+            let ticket = breaker.shared.admit().unwrap();
+            assert_eq!(breaker.shared.machine.needs_time(&ticket, Verdict::Good), expected);
+            assert_eq!(breaker.shared.machine.needs_time(&ticket, Verdict::Neutral), expected);
+            assert!(breaker.shared.machine.needs_time(&ticket, Verdict::Failed(Class::Transient)));
+        }
+    }
+}

@@ -13,6 +13,9 @@ use tokio::sync::broadcast::{
 pub struct BreakerEvent {
     /// The name the breaker was built with.
     pub breaker: &'static str,
+    /// Counts the events of this breaker from one. Where one is left out, events came faster than they could be told, or
+    /// [`MissedEvents`] has said so.
+    pub number: u64,
     /// When.
     pub at: Moment,
     /// The state before.
@@ -27,8 +30,8 @@ pub struct BreakerEvent {
 
 impl BreakerEvent {
     pub(super) const fn of(breaker: &'static str, change: Change) -> Self {
-        let Change { at, from, to, cause, open_for } = change;
-        Self { breaker, at, from, to, cause, open_for }
+        let Change { number, at, from, to, cause, open_for } = change;
+        Self { breaker, number, at, from, to, cause, open_for }
     }
 }
 

@@ -20,6 +20,7 @@ use std::{collections::VecDeque, time::Duration};
 /// What changed, for those who listen. Kept in order until [`Machine::next_change`] takes it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Change {
+    pub(crate) number: u64,
     pub(crate) at: Moment,
     pub(crate) from: BreakerState,
     pub(crate) to: BreakerState,
@@ -27,7 +28,8 @@ pub(crate) struct Change {
     pub(crate) open_for: Option<Duration>,
 }
 
-/// More changes than this wait only when their reader hangs; the oldest are lost then.
+/// More changes than this wait only when they come faster than they are told. The oldest are lost then, which their
+/// numbers show.
 const CHANGES_MAX: usize = 64;
 
 /// What lets a call through, and knows when that was.
@@ -122,6 +124,7 @@ struct Core {
     is_warned: bool,
     chance: fastrand::Rng,
     changes: VecDeque<Change>,
+    changed: u64,
     is_telling: bool,
 }
 
@@ -140,6 +143,7 @@ impl Machine {
             is_warned: false,
             chance,
             changes: VecDeque::new(),
+            changed: 0,
             is_telling: false,
         };
         let word = AtomicU64::new(Word::new(BreakerState::Closed, core.generation).0);
@@ -233,7 +237,7 @@ impl Machine {
     #[inline]
     pub(crate) fn record(&self, ticket: Ticket, verdict: Verdict, now: Moment) -> Recorded {
         let rules = self.rules();
-        let is_slow = rules.slow.is_some_and(|slow| now.since(ticket.begun) >= slow.after);
+        let is_slow = rules.slow.is_some_and(|slow| now >= ticket.begun.after(slow.after));
         if !ticket.word.is_half_open() {
             if self.word() != ticket.word {
                 return self.stale();
@@ -285,7 +289,7 @@ impl Machine {
             self.open(core, seen, cause, now);
         } else if !core.is_warned {
             core.is_warned = true;
-            core.tell(Change { at: now, from: state, to: state, cause, open_for: None });
+            core.tell(now, (state, state), cause, None);
         }
     }
 
@@ -324,7 +328,7 @@ impl Machine {
         core.wait = self.rules().open.wait(core.opens, core.chance.f64());
         let from = self.word().state();
         core.generation += 1;
-        core.tell(Change { at: now, from, to: BreakerState::Open, cause, open_for: Some(core.wait) });
+        core.tell(now, (from, BreakerState::Open), cause, Some(core.wait));
         self.hot.0.word.store(Word::open_until(now.after(core.wait)).0, Ordering::Release);
     }
 
@@ -341,7 +345,7 @@ impl Machine {
     fn turn(&self, core: &mut Core, to: BreakerState, cause: BreakerCause, now: Moment) {
         let from = self.word().state();
         core.generation += 1;
-        core.tell(Change { at: now, from, to, cause, open_for: None });
+        core.tell(now, (from, to), cause, None);
         self.hot.0.word.store(Word::new(to, core.generation).0, Ordering::Release);
     }
 
@@ -422,11 +426,18 @@ impl Machine {
 }
 
 impl Core {
-    fn tell(&mut self, change: Change) {
+    fn tell(
+        &mut self,
+        at: Moment,
+        (from, to): (BreakerState, BreakerState),
+        cause: BreakerCause,
+        open_for: Option<Duration>,
+    ) {
         if self.changes.len() == CHANGES_MAX {
             self.changes.pop_front();
         }
-        self.changes.push_back(change);
+        self.changed += 1;
+        self.changes.push_back(Change { number: self.changed, at, from, to, cause, open_for });
     }
 }
 

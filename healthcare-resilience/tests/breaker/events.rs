@@ -3,7 +3,6 @@
 use crate::script::{Player, plain, play};
 use healthcare_resilience::{BreakerCause, BreakerEvents, BreakerState, MissedEvents};
 use std::{
-    collections::HashSet,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -138,15 +137,15 @@ fn a_listener_may_use_the_breaker_while_it_is_told() {
     );
 }
 
-/// Threads that change the state at once: each event begins where the one before ended.
+/// Threads that change the state at once: events come in the order of their numbers, and each begins where the one before
+/// ended.
 #[test]
 fn events_of_many_threads_are_in_order() {
     let breaker = play(plain().consecutive(1), "").breaker;
     let mut events = breaker.events();
-    let (done, counted) = std::sync::mpsc::channel::<()>();
     let threads: Vec<_> = (0..4)
         .map(|thread| {
-            let (breaker, done) = (breaker.clone(), done.clone());
+            let breaker = breaker.clone();
             std::thread::spawn(move || {
                 for turn in 0..200 {
                     match (turn + thread) % 4 {
@@ -156,29 +155,24 @@ fn events_of_many_threads_are_in_order() {
                         _ => breaker.trip(),
                     }
                 }
-                drop(done);
             })
         })
         .collect();
-    drop(done);
-    let (mut before, mut missed, mut told) = (Some(BreakerState::Closed), false, 0);
-    let mut states = HashSet::new();
-    let mut is_over = false;
+    let (mut last, mut state, mut is_over) = (0, BreakerState::Closed, false);
     loop {
         match events.try_next() {
             Ok(Some(event)) => {
-                assert!(before.is_none_or(|before| before == event.from), "{event}");
-                (before, told) = (Some(event.to), told + 1);
-                states.insert(event.to);
+                assert!(event.number > last, "{event}, {} after {last}", event.number);
+                assert!(event.number > last + 1 || event.from == state, "{event} after {state}");
+                (last, state) = (event.number, event.to);
             }
             Ok(None) if is_over => break,
-            Ok(None) => is_over = counted.try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected),
-            Err(_) => (before, missed) = (None, true),
+            Ok(None) => is_over = threads.iter().all(std::thread::JoinHandle::is_finished),
+            Err(MissedEvents { missed }) => assert!(missed > 0),
         }
     }
     for thread in threads {
         thread.join().unwrap();
     }
-    assert!(told > 0 && (missed || before == Some(breaker.state())), "{told}");
-    assert!(!states.is_empty());
+    assert_eq!(state, breaker.state(), "the last event is not the state it is in");
 }
