@@ -123,8 +123,7 @@ impl RetryToken {
 impl Drop for RetryToken {
     fn drop(&mut self) {
         if let Some(taken) = self.taken.take() {
-            let shared = &self.budget.shared;
-            shared.tokens.give_back(taken, shared.clock.now());
+            self.budget.shared.tokens.give_back(taken);
         }
     }
 }

@@ -64,15 +64,13 @@ impl Tokens {
     }
 
     /// Puts back a token that was not used.
-    pub(crate) fn give_back(&self, taken: Taken, now: Moment) {
+    pub(crate) fn give_back(&self, taken: Taken) {
         match taken {
             Taken::Balance => self.add(TOKEN),
             Taken::Floor => {
                 let earlier = |full_at: u64| Some(full_at.saturating_sub(self.floor_step));
-                // The closure always answers, so the update cannot fail. Below `now` it is simply full.
-                let _ = self.full_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, |full_at| {
-                    if full_at <= now.as_nanos() { None } else { earlier(full_at) }
-                });
+                // The closure always answers, so the update cannot fail. What lies before now is full, not fuller.
+                let _ = self.full_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, earlier);
             }
         }
     }

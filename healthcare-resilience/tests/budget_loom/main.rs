@@ -69,7 +69,7 @@ fn a_token_given_back_is_there_for_another_and_never_above_the_most() {
         let other = tokens.clone();
         let unused = thread::spawn(move || {
             if let Some(taken) = other.take(NOW) {
-                other.give_back(taken, NOW);
+                other.give_back(taken);
             }
         });
         tokens.deposit();
@@ -89,7 +89,7 @@ fn the_floor_grants_its_number_and_takes_back_its_own() {
                 thread::spawn(move || {
                     let taken = tokens.take(NOW).expect("two are there for two threads");
                     if at == 0 {
-                        tokens.give_back(taken, NOW);
+                        tokens.give_back(taken);
                     }
                 })
             })
