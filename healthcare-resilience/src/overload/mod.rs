@@ -16,6 +16,7 @@ mod priority;
 mod samples;
 mod shedder;
 mod throttle;
+mod throttle_build;
 mod warm_up;
 
 pub use self::{
@@ -27,6 +28,7 @@ pub use self::{
     limit_build::LimitBuilder,
     priority::Priority,
     shedder::{ShedBy, Shedder, ShedderBuilder},
-    throttle::{Throttle, ThrottleBuilder, ThrottleFormula, ThrottlePermit},
+    throttle::{Throttle, ThrottlePermit},
+    throttle_build::{ThrottleBuilder, ThrottleFormula},
     warm_up::{WarmUp, WarmUpBuilder, WarmUpCurve, WarmUpPermit},
 };

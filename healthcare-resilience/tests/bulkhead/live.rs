@@ -1,7 +1,7 @@
 //! T7: the number of live pieces of work, not of permits, stays within the limit whatever is given up outside.
 
 use crate::{Live, Never, bulkhead, poll_once, reason};
-use healthcare_resilience::RejectReason;
+use healthcare_resilience::{Bulkhead, RejectReason};
 use std::{sync::mpsc, time::Duration};
 use tokio::time::timeout;
 
@@ -183,5 +183,31 @@ async fn what_the_work_holds_is_gone_before_its_place_is_free() {
     bulkhead.run_blocking(drops).await.unwrap();
     while bulkhead.in_flight() > 0 {
         tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn places_that_come_as_the_wait_ends_are_not_lost() {
+    // Both timers fire in one turn of the clock, and two threads run what they woke: the place is handed over between the
+    // waiter's look at the line and its leaving.
+    let wait = Duration::from_millis(2);
+    for _ in 0..20 {
+        let rooms: Vec<_> = (0..200)
+            .map(|_| Bulkhead::builder("room").max_calls(1).max_waiting(1).max_wait(wait).build().unwrap())
+            .collect();
+        let mut tasks = Vec::new();
+        for room in &rooms {
+            let held = room.try_acquire_owned().unwrap();
+            let waiter = room.acquire_owned();
+            tasks.push(tokio::spawn(async move { drop(waiter.await) }));
+            tasks.push(tokio::spawn(async move {
+                tokio::time::sleep(wait).await;
+                drop(held);
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert!(rooms.iter().all(|room| (room.in_flight(), room.waiting()) == (0, 0)), "a place was lost");
     }
 }
