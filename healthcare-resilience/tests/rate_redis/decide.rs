@@ -148,6 +148,25 @@ async fn keys_hide_whom_they_limit_and_go_when_the_bucket_is_full() {
 
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
+async fn permits_come_back_by_the_servers_clock_and_then_the_key_goes() {
+    let server = Server::start();
+    let mut admin = connect(&server.url()).await;
+    // This clock stands still.
+    let (clock, _hand) = Clock::manual();
+    let limit = builder(Quota::per_second(100).burst(2), admin.clone()).clock(clock).build().unwrap();
+    limit.acquire_many("k", 2).await.unwrap();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    while limit.acquire_many("k", 2).await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "nothing comes back");
+    }
+    while redis::cmd("DBSIZE").query_async::<u64>(&mut admin).await.unwrap() > 0 {
+        assert!(tokio::time::Instant::now() < deadline, "the key stays");
+    }
+    assert_eq!(limit.acquire("k").await.unwrap().remaining(), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
 async fn a_key_that_is_gone_is_a_full_bucket() {
     let server = Server::start();
     let mut admin = connect(&server.url()).await;

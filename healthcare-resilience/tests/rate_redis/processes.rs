@@ -104,7 +104,7 @@ fn run(server: &Server, lease: u32, time: Duration) -> Vec<Vec<Admission>> {
 fn eight_processes_with_wrong_clocks_keep_one_limit() {
     let server = Server::start();
     let all = run(&server, 1, Duration::from_secs(2)).concat();
-    assert!(all.len() >= BURST as usize, "only {} admitted", all.len());
+    assert!(all.len() > BURST as usize, "only {} admitted: nothing came back", all.len());
     assert_windows(all, 0);
 }
 
@@ -114,7 +114,7 @@ fn leases_are_over_by_one_for_each_process_at_most() {
     const LEASE: u32 = 5;
     let server = Server::start();
     let all = run(&server, LEASE, Duration::from_secs(2)).concat();
-    assert!(all.len() >= BURST as usize, "only {} admitted", all.len());
+    assert!(all.len() > BURST as usize, "only {} admitted: nothing came back", all.len());
     assert_windows(all, u64::from(LEASE) * PROCESSES as u64);
 }
 
@@ -133,7 +133,7 @@ fn stalls_of_half_a_second_never_multiply_the_limit() {
         server.go_on();
     }
     let all: Vec<Admission> = children.iter_mut().flat_map(collect).collect();
-    assert!(all.len() >= BURST as usize, "only {} admitted", all.len());
+    assert!(all.len() > BURST as usize, "only {} admitted: nothing came back", all.len());
     // Each process alone has a share; together they never have more than one limit more.
     let span = all.iter().map(|admission| admission.answered).max().unwrap()
         - all.iter().map(|admission| admission.asked).min().unwrap();
