@@ -48,9 +48,10 @@ impl Moment {
 
 /// `wait` in nanoseconds, at most `u64::MAX`.
 pub(crate) const fn nanos(wait: Duration) -> u64 {
-    let nanos = wait.as_nanos();
-    if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
+    wait.as_secs().saturating_mul(NANOS_PER_SECOND).saturating_add(wait.subsec_nanos() as u64)
 }
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Where a policy reads the time: tokio's clock by default, so paused time drives it.
 ///
@@ -76,6 +77,7 @@ impl Clock {
     }
 
     /// The time.
+    #[inline]
     #[must_use]
     pub fn now(&self) -> Moment {
         match &self.hand {
@@ -114,6 +116,7 @@ impl ClockHand {
 /// A paused runtime may have stopped its clock before this process first asked for the time.
 const HEAD_START: Duration = Duration::from_secs(24 * 60 * 60);
 
+#[inline]
 fn system() -> Moment {
     static ORIGIN: OnceLock<Instant> = OnceLock::new();
     let now = Instant::now();

@@ -1,6 +1,6 @@
 //! How a guarded call fails.
 
-use crate::Elapsed;
+use crate::{Elapsed, clock::nanos};
 use std::{error::Error, fmt, time::Duration};
 
 /// A policy refused a call: nothing was sent, nothing has happened, and asking again at once would not help.
@@ -10,16 +10,39 @@ use std::{error::Error, fmt, time::Duration};
 pub struct Rejection {
     policy: &'static str,
     reason: RejectReason,
-    retry_after: Option<Duration>,
+    retry_after: Wait,
+}
+
+/// A wait in nanoseconds, made a `Duration` only for those who ask: the division costs as much as the rest of a refusal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Wait(u64);
+
+impl Wait {
+    const UNKNOWN: Self = Self(u64::MAX);
+
+    const fn get(self) -> Option<Duration> {
+        if self.0 == Self::UNKNOWN.0 { None } else { Some(Duration::from_nanos(self.0)) }
+    }
+}
+
+impl fmt::Debug for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
 }
 
 impl Rejection {
     pub(crate) const fn new(policy: &'static str, reason: RejectReason) -> Self {
-        Self { policy, reason, retry_after: None }
+        Self { policy, reason, retry_after: Wait::UNKNOWN }
     }
 
-    pub(crate) const fn retry_after_wait(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+    pub(crate) const fn retry_after_wait(self, wait: Duration) -> Self {
+        self.retry_after_nanos(nanos(wait))
+    }
+
+    /// Stops one below the end of the range, some centuries from now.
+    pub(crate) const fn retry_after_nanos(mut self, wait: u64) -> Self {
+        self.retry_after = Wait(if wait < u64::MAX { wait } else { u64::MAX - 1 });
         self
     }
 
@@ -38,7 +61,7 @@ impl Rejection {
     /// When a call may be admitted again, if the policy can tell.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        self.retry_after.get()
     }
 
     /// The refusal in `error` or in the chain of its causes.
@@ -67,7 +90,7 @@ const CHAIN_MAX: usize = 32;
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.policy, self.reason)?;
-        match self.retry_after {
+        match self.retry_after() {
             Some(wait) => write!(f, "; ask again in {wait:?}"),
             None => Ok(()),
         }

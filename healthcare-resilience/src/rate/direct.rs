@@ -4,7 +4,7 @@ use super::{
     wait::Line,
 };
 use crate::{
-    CallError, Clock, Deadline, RejectReason, Rejection,
+    CallError, Clock, Deadline, Moment, RejectReason, Rejection,
     metrics::{PolicyMetrics, Reading},
 };
 use std::{fmt, future::IntoFuture, sync::Arc, time::Duration};
@@ -81,12 +81,8 @@ impl RateLimit {
     #[inline]
     pub fn try_acquire_many(&self, permits: u32) -> Result<RateDecision, Rejection> {
         let shared = &*self.shared;
-        if shared.line.is_empty()
-            && let Ok(used) = shared.bucket.take(&shared.gcra, shared.clock.now().as_nanos(), permits)
-        {
-            return Ok(RateDecision::new(shared.gcra, used));
-        }
-        Err(shared.refuse(permits))
+        let now = shared.clock.now();
+        shared.take(permits, now).map_err(|wait| shared.counted(shared.rejection(permits, wait)))
     }
 
     /// Takes one permit, waiting for it in the order of arrival if the builder allowed waiting.
@@ -133,12 +129,8 @@ impl RateLimit {
             return self.try_acquire_many(permits);
         }
         let shared = &*self.shared;
-        if shared.line.is_empty()
-            && let Ok(used) = shared.bucket.take(&shared.gcra, shared.clock.now().as_nanos(), permits)
-        {
-            return Ok(RateDecision::new(shared.gcra, used));
-        }
-        Err(shared.rejection(permits, shared.line.permits()))
+        let now = shared.clock.now();
+        shared.take(permits, now).map_err(|wait| shared.rejection(permits, wait))
     }
 
     pub(super) fn may_wait(&self) -> bool {
@@ -147,9 +139,14 @@ impl RateLimit {
 }
 
 impl Shared {
-    #[cold]
-    fn refuse(&self, permits: u32) -> Rejection {
-        self.counted(self.rejection(permits, self.line.permits()))
+    /// Permits, unless somebody waits for them; else how long until they could be had, in nanoseconds.
+    #[inline]
+    fn take(&self, permits: u32, now: Moment) -> Result<RateDecision, u64> {
+        if !self.line.is_empty() {
+            return Err(self.predict(permits, self.line.permits(), now));
+        }
+        let used = self.bucket.take(&self.gcra, now.as_nanos(), permits)?;
+        Ok(RateDecision::new(self.gcra, used))
     }
 
     fn counted(&self, rejection: Rejection) -> Rejection {
@@ -157,19 +154,19 @@ impl Shared {
         rejection
     }
 
-    /// The refusal of `permits` behind so many others.
-    fn rejection(&self, permits: u32, ahead: u64) -> Rejection {
+    /// The refusal of `permits` that are there after so many nanoseconds.
+    fn rejection(&self, permits: u32, wait: u64) -> Rejection {
         let rejection = Rejection::new(self.name, RejectReason::RateLimited);
         if permits > self.gcra.burst() {
             return rejection;
         }
-        rejection.retry_after_wait(self.predict(permits, ahead))
+        rejection.retry_after_nanos(wait)
     }
 
-    fn predict(&self, permits: u32, ahead: u64) -> Duration {
+    /// How long until `permits` behind so many others are there, in nanoseconds.
+    fn predict(&self, permits: u32, ahead: u64, now: Moment) -> u64 {
         let wanted = ahead.saturating_add(u64::from(permits));
-        let wait = self.gcra.wait(self.bucket.full_at(), self.clock.now().as_nanos(), wanted);
-        Duration::from_nanos(wait)
+        self.gcra.wait(self.bucket.full_at(), now.as_nanos(), wanted)
     }
 
     async fn wait(&self, permits: u32, refused: Rejection) -> Result<RateDecision, Rejection> {
@@ -180,7 +177,7 @@ impl Shared {
             Some(place) if permits <= self.gcra.burst() => place,
             _ => return Err(self.counted(refused)),
         };
-        let predicted = self.predict(permits, place.ahead());
+        let predicted = Duration::from_nanos(self.predict(permits, place.ahead(), self.clock.now()));
         if predicted > self.max_wait {
             return Err(self.counted(refused.retry_after_wait(predicted)));
         }
@@ -198,7 +195,8 @@ impl Shared {
                     RejectReason::WaitedTooLong
                 };
                 let late = Rejection::new(self.name, late);
-                Err(self.counted(late.retry_after_wait(self.predict(permits, 0))))
+                let wait = self.predict(permits, 0, self.clock.now());
+                Err(self.counted(late.retry_after_nanos(wait)))
             }
         }
     }

@@ -174,7 +174,7 @@ impl<K> Shared<K> {
         self.metrics.rejected(reason);
         let rejection = Rejection::new(self.name, reason);
         match wait {
-            Some(wait) => rejection.retry_after_wait(std::time::Duration::from_nanos(wait)),
+            Some(wait) => rejection.retry_after_nanos(wait),
             None => rejection,
         }
     }

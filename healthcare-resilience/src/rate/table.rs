@@ -13,6 +13,7 @@ use hashbrown::HashTable;
 use std::{
     fmt,
     hash::{BuildHasher, Hash, RandomState},
+    ops::DerefMut,
 };
 
 /// A value that may be forgotten without anybody noticing.
@@ -81,38 +82,63 @@ impl<K: Hash + Eq, V: Idle> Table<K, V> {
     where
         K: Clone,
     {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hash(key);
         let mut entries = self.shard(hash)?.0.lock();
         if let Some((_, value)) = entries.table.find_mut(hash, |(known, _)| known == key) {
             return Some(act(value));
         }
+        self.with_new(entries, (hash, key), now, new, act)
+    }
+
+    /// The rest of [`with`](Self::with) for a key that is not there.
+    #[cold]
+    fn with_new<T>(
+        &self,
+        mut entries: impl DerefMut<Target = Entries<K, V>>,
+        (hash, key): (u64, &K),
+        now: Moment,
+        new: impl FnOnce() -> V,
+        act: impl FnOnce(&mut V) -> T,
+    ) -> Option<T>
+    where
+        K: Clone,
+    {
         self.clear(&mut entries, now, LOOKS);
-        let mut is_room = self.reserve();
-        if !is_room && self.clear(&mut entries, now, LOOKS_WHEN_FULL) > 0 {
-            is_room = self.reserve();
+        if self.reserve() || (self.clear(&mut entries, now, LOOKS_WHEN_FULL) > 0 && self.reserve()) {
+            return Some(self.insert(&mut entries, (hash, key), new(), act));
         }
-        if !is_room {
-            drop(entries);
-            // One shard may be full of the busy while another holds the idle.
-            self.clear_another(now);
-            if !self.reserve() {
-                return None;
-            }
-            entries = self.shard(hash)?.0.lock();
-            if let Some((_, value)) = entries.table.find_mut(hash, |(known, _)| known == key) {
-                self.len.fetch_sub(1, Ordering::Relaxed);
-                return Some(act(value));
-            }
+        drop(entries);
+        // One shard may be full of the busy while another holds the idle.
+        self.clear_another(now);
+        if !self.reserve() {
+            return None;
         }
-        let mut value = new();
+        let mut entries = self.shard(hash)?.0.lock();
+        if let Some((_, value)) = entries.table.find_mut(hash, |(known, _)| known == key) {
+            self.len.fetch_sub(1, Ordering::Relaxed);
+            return Some(act(value));
+        }
+        Some(self.insert(&mut entries, (hash, key), new(), act))
+    }
+
+    fn insert<T>(
+        &self,
+        entries: &mut Entries<K, V>,
+        (hash, key): (u64, &K),
+        mut value: V,
+        act: impl FnOnce(&mut V) -> T,
+    ) -> T
+    where
+        K: Clone,
+    {
         let done = act(&mut value);
-        entries.table.insert_unique(hash, (key.clone(), value), |(known, _)| self.hasher.hash_one(known));
-        Some(done)
+        entries.table.insert_unique(hash, (key.clone(), value), |(known, _)| self.hash(known));
+        done
     }
 
     /// Forgets `key`.
     pub(crate) fn remove(&self, key: &K) -> bool {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hash(key);
         let Some(shard) = self.shard(hash) else { return false };
         let mut entries = shard.0.lock();
         match entries.table.find_entry(hash, |(known, _)| known == key) {
@@ -132,9 +158,15 @@ impl<K: Hash + Eq, V: Idle> Table<K, V> {
             let before = entries.table.len();
             entries.table.retain(|(_, value)| !value.is_idle(now));
             self.len.fetch_sub(before - entries.table.len(), Ordering::Relaxed);
-            entries.table.shrink_to_fit(|(known, _)| self.hasher.hash_one(known));
+            entries.table.shrink_to_fit(|(known, _)| self.hash(known));
             entries.cursor = 0;
         }
+    }
+
+    /// One function that is called, so that SipHash is inlined into it and not called in parts from all who need it.
+    #[inline(never)]
+    fn hash(&self, key: &K) -> u64 {
+        self.hasher.hash_one(key)
     }
 
     fn shard(&self, hash: u64) -> Option<&Shard<K, V>> {
