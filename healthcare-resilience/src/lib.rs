@@ -77,6 +77,9 @@ pub use crate::{
         ShutdownConfigError, Stage, StageReport, Stopping, Token, UnknownStage,
     },
     start::{Start, StartError, StartFailure, StartReport, Step, StepReport, StepState},
+    stack::{
+        Explanation, OrderRule, Stack, StackBuilder, StackCall, StackConfigError, StackFuture, StackLayer, StackService, StepKind,
+    },
     time_out::{Elapsed, TimeOut, TimeOutFuture, TimeOutLayer, time_out},
 };
 #[cfg(feature = "http")]

@@ -23,7 +23,7 @@ const GROWN_MAX: u32 = 10;
 const JITTER: f64 = 0.1;
 
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Run(u32),
     Count(u32),
     Time(Duration),
@@ -173,7 +173,7 @@ impl BreakerBuilder {
         let is_window_timed = matches!(window, Window::Time(_));
         let rules = Rules { trip, slow, is_window_timed, probes: self.probes, lease: self.lease, open };
         let machine = Machine::new(rules, window, fastrand::Rng::new());
-        Ok(CircuitBreaker::new(self.name, machine, self.clock))
+        Ok(CircuitBreaker::new(self.name, self.kind, machine, self.clock))
     }
 
     fn trip(&self) -> Result<(Trip, Window), BreakerConfigError> {

@@ -1,7 +1,9 @@
 use super::{
     BreakerBuilder, BreakerEvent, BreakerEvents, BreakerPermit, BreakerSnapshot, BreakerState,
     OwnedBreakerPermit,
+    build::Kind,
     machine::{Machine, Ticket, Verdict},
+    rules::Rules,
     word::Word,
 };
 use crate::{
@@ -64,6 +66,7 @@ pub struct CircuitBreaker {
 pub(super) struct Shared {
     machine: Machine,
     name: &'static str,
+    kind: Kind,
     clock: Clock,
     /// Made for the first listener: a circuit that nobody listens to needs no room for events.
     events: OnceLock<broadcast::Sender<BreakerEvent>>,
@@ -76,9 +79,9 @@ impl CircuitBreaker {
         BreakerBuilder::new(name)
     }
 
-    pub(super) fn new(name: &'static str, machine: Machine, clock: Clock) -> Self {
+    pub(super) fn new(name: &'static str, kind: Kind, machine: Machine, clock: Clock) -> Self {
         let metrics = PolicyMetrics::new("breaker", name);
-        Self { shared: Arc::new(Shared { machine, name, clock, events: OnceLock::new(), metrics }) }
+        Self { shared: Arc::new(Shared { machine, name, kind, clock, events: OnceLock::new(), metrics }) }
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -233,6 +236,10 @@ impl CircuitBreaker {
 }
 
 impl Shared {
+    pub(super) fn numbers(&self) -> (Kind, &Rules) {
+        (self.kind, self.machine.rules())
+    }
+
     #[inline]
     fn admit(&self) -> Result<Ticket, Rejection> {
         match self.machine.glance() {

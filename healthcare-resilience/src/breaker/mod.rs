@@ -6,6 +6,7 @@ mod error;
 mod event;
 mod layer;
 mod machine;
+mod numbers;
 mod permit;
 mod presets;
 mod rules;

@@ -1,5 +1,5 @@
 use crate::window::Tally;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// What a breaker was told, checked.
 #[derive(Debug, Clone)]
@@ -95,12 +95,18 @@ impl Rate {
     }
 }
 
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", f64::from(self.0) / 10_000.0)
+    }
+}
+
 /// How long a circuit stays open: longer each time it opens again without having been closed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OpenTime {
-    first: Duration,
+    pub(crate) first: Duration,
     factor: f64,
-    max: Duration,
+    pub(crate) max: Duration,
     jitter: f64,
     /// No wait is longer.
     pub(crate) longest: Duration,

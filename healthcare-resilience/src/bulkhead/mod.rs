@@ -83,6 +83,22 @@ impl Bulkhead {
         self.shared.places.max_calls()
     }
 
+    pub(crate) fn may_wait(&self) -> bool {
+        !self.max_wait().is_zero()
+    }
+
+    /// How many may wait for a place.
+    #[must_use]
+    pub fn max_waiting(&self) -> usize {
+        self.shared.places.max_waiting()
+    }
+
+    /// How long one may wait.
+    #[must_use]
+    pub fn max_wait(&self) -> Duration {
+        self.shared.max_wait
+    }
+
     /// How many are under way.
     #[must_use]
     pub fn in_flight(&self) -> usize {

@@ -50,6 +50,10 @@ impl Places {
         self.max_calls
     }
 
+    pub(crate) fn max_waiting(&self) -> usize {
+        self.max_waiting
+    }
+
     pub(crate) fn in_flight(&self) -> usize {
         self.word.load(Ordering::Acquire) / CALL
     }

@@ -1,6 +1,6 @@
 use super::{Hedge, Pace, Shared};
 use crate::{Clock, HedgeConfigError, RetryBudget, metrics::PolicyMetrics};
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 
 const EXTRA_MAX: u32 = 10;
@@ -54,6 +54,17 @@ impl HedgeDelay {
 impl From<Duration> for HedgeDelay {
     fn from(delay: Duration) -> Self {
         Self { pace: Pace::Fixed(delay) }
+    }
+}
+
+impl fmt::Display for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(delay) => write!(f, "after {delay:?}"),
+            Self::Observed { quantile, least, most, .. } => {
+                write!(f, "after the {quantile} quantile, {least:?} to {most:?}")
+            }
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub use self::{
     tally::HedgeCounts,
 };
 
+pub(crate) use self::run::Race;
+
 use self::{latency::Latencies, tally::Tally};
 use crate::{
     Causes, Clock, Effect, RetryBudget,
@@ -142,6 +144,10 @@ impl Hedge {
     #[must_use]
     pub fn max_extra(&self) -> u32 {
         self.shared.max_extra
+    }
+
+    pub(crate) fn pace(&self) -> Pace {
+        self.shared.pace
     }
 
     /// The budget.

@@ -58,6 +58,10 @@ impl RateLimit {
         self.shared.quota
     }
 
+    pub(crate) fn max_wait(&self) -> Duration {
+        self.shared.max_wait
+    }
+
     /// How many wait now.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -133,7 +137,7 @@ impl RateLimit {
         shared.take(permits, now).map_err(|wait| shared.rejection(permits, wait))
     }
 
-    pub(super) fn may_wait(&self) -> bool {
+    pub(crate) fn may_wait(&self) -> bool {
         !self.shared.max_wait.is_zero()
     }
 }

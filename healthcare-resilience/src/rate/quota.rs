@@ -1,6 +1,6 @@
 use super::{RateConfigError, gcra::Gcra};
 use crate::clock::nanos;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// So many permits in so much time, and how many of them may be had at once.
 ///
@@ -103,6 +103,12 @@ impl Quota {
         let period =
             self.period.checked_mul(instances).ok_or(RateConfigError::RefillTooLong { max: REFILL_MAX })?;
         Ok(Self { permits: self.permits, period, burst })
+    }
+}
+
+impl fmt::Display for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {:?}, {} at once", self.permits, self.period, self.burst)
     }
 }
 

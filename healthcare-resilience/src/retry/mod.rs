@@ -35,6 +35,7 @@ pub use self::{
 };
 
 pub(crate) use self::{
+    plan::{Next, Plan},
     request::{Requests, ServiceTry, boxed},
     run::{Made, Tries},
 };
@@ -133,6 +134,12 @@ impl Retry {
         &self.settings.backoff
     }
 
+    /// The longest time for a whole call, if it was given one.
+    #[must_use]
+    pub fn total(&self) -> Option<Duration> {
+        self.settings.total
+    }
+
     /// The budget, unless it was built without.
     #[must_use]
     pub fn budget(&self) -> Option<&RetryBudget> {
@@ -189,12 +196,12 @@ impl Retry {
 }
 
 impl Settings {
-    fn waits(&self, tries: u32, wait: Duration) {
+    pub(crate) fn waits(&self, tries: u32, wait: Duration) {
         self.metrics.event("retry");
         self.send(RetryEvent::Waiting { policy: self.name, tries, wait });
     }
 
-    fn ended(&self, tries: u32, class: Class, why: Option<GiveUp>) {
+    pub(crate) fn ended(&self, tries: u32, class: Class, why: Option<GiveUp>) {
         self.metrics.call(Outcome::from(class));
         if let Some(why) = why {
             self.metrics.event(why.as_str());
