@@ -8,4 +8,5 @@ mod laws;
 mod layers;
 mod rate;
 mod retry;
+mod stack;
 mod time_out;
