@@ -188,8 +188,8 @@ async fn what_the_work_holds_is_gone_before_its_place_is_free() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn places_that_come_as_the_wait_ends_are_not_lost() {
-    // Both timers fire in one turn of the clock, and two threads run what they woke: the place is handed over between the
-    // waiter's look at the line and its leaving.
+    // Both timers fire in one turn of the clock, and two threads run what they woke. That a place handed over at the very
+    // moment of leaving is not lost is what the loom model of `Places::leave` holds; here a crowd shows the same at large.
     let wait = Duration::from_millis(2);
     for _ in 0..20 {
         let rooms: Vec<_> = (0..200)
