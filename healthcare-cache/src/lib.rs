@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod mark;
 mod memory;
+mod policy;
 mod relation;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -9,7 +11,9 @@ pub mod testing;
 mod tier;
 
 pub use crate::{
+    mark::{KeyWriter, Mark, Namer, ScopeMark},
     memory::{MemoryTier, MemoryTierBuilder, TierConfigError, Usage},
+    policy::{CacheLevel, CachePolicy, CachePolicyBuilder, PolicyError, TtlClass},
     relation::{CachedRelations, PurgingWriter, RELATION_LIFE, Related, RelationKey},
-    tier::{Bar, CacheKey, CacheTier, Fence, Lookup, Purge, PurgeScope, Put, TierError},
+    tier::{Bar, CacheKey, CacheTier, CachedAs, Fence, Lookup, Purge, PurgeScope, Put, TierError},
 };

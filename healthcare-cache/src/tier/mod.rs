@@ -1,10 +1,12 @@
 //! The seam: what keeps values for a while, and how it is made to forget them.
 
+mod cached;
 mod error;
 mod fence;
 mod key;
 
 pub use self::{
+    cached::CachedAs,
     error::TierError,
     fence::{Bar, Fence},
     key::CacheKey,

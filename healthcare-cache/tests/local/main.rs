@@ -1,0 +1,6 @@
+//! The cache of one process: policies, names, reads, and what is never served again.
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+mod names;
+mod policy;
