@@ -58,7 +58,7 @@ fn stacks() -> Result<(), Failure> {
     let _inside = runtime.enter();
     let peer = allocations(subjects::tower_stack()?);
     let ours = allocations(subjects::our_stack()?);
-    row("M9 good call through five policies", 0.0, ours, Some((peer, "tower-resilience 0.14")));
+    row("M9 good read through a stack of five", 0.0, ours, Some((peer, "tower-resilience 0.14")));
     Ok(())
 }
 

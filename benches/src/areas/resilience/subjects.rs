@@ -5,7 +5,7 @@
 use failsafe::{CircuitBreaker as _, FailurePolicy, StateMachine};
 use healthcare_resilience::{
     AnyError, BreakerBuilder, BreakerConfigError, BreakerLayer, CallError, CircuitBreaker, Class, Effect,
-    Guarded, Quota, RateLimit, Retry, time_out,
+    Guarded, Quota, RateLimit, Retry, Stack, time_out,
 };
 use recloser::Recloser;
 use std::{
@@ -173,11 +173,22 @@ const WHOLE: Duration = Duration::from_secs(10);
 const EACH: Duration = Duration::from_secs(2);
 const ENDLESS: u32 = 1_000_000_000;
 
-/// One call of a read through five policies. Needs tokio's timer.
+/// One read through a stack of five policies. Needs tokio's timer.
 pub(crate) fn our_stack() -> Result<impl FnMut() -> bool, Failure> {
-    let limit = RateLimit::builder("bench").quota(Quota::per_second(ENDLESS)).build()?;
+    let stack = Stack::builder("bench")
+        .deadline(WHOLE)
+        .rate_limit(endless()?)
+        .retry(Retry::builder("bench").max_tries(3).build()?)
+        .breaker(counting().build()?)
+        .time_out(EACH)
+        .build()?;
+    Ok(move || at_once(stack.read(|| ready(Ok::<_, Infallible>(black_box(7))))))
+}
+
+/// The same five, put round each other by hand.
+pub(crate) fn our_nest() -> Result<impl FnMut() -> bool, Failure> {
+    let (limit, breaker) = (endless()?, counting().build()?);
     let retry = Retry::builder("bench").max_tries(3).build()?;
-    let breaker = counting().build()?;
     Ok(move || {
         let guarded = time_out(WHOLE, async {
             limit.acquire().await.map_err(|_| ())?;
@@ -188,6 +199,10 @@ pub(crate) fn our_stack() -> Result<impl FnMut() -> bool, Failure> {
         });
         at_once(async { guarded.await.map_err(|_| ())? })
     })
+}
+
+fn endless() -> Result<RateLimit, Failure> {
+    Ok(RateLimit::builder("bench").quota(Quota::per_second(ENDLESS)).build()?)
 }
 
 /// The same through the layers of tower-resilience.
