@@ -53,7 +53,7 @@ pub(crate) const fn nanos(wait: Duration) -> u64 {
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// Where a policy reads the time: tokio's clock by default, so paused time drives it.
+/// Where a policy reads the time: tokio's clock by default, so paused time drives it. It is read to eight nanoseconds.
 ///
 /// ```
 /// use healthcare_resilience::Clock;
@@ -118,14 +118,20 @@ const HEAD_START: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[inline]
 fn system() -> Moment {
-    static ORIGIN: OnceLock<Instant> = OnceLock::new();
-    let now = Instant::now();
-    let origin = *ORIGIN.get_or_init(|| now);
-    match now.checked_duration_since(origin) {
-        Some(past) => Moment(nanos(HEAD_START).saturating_add(nanos(past))),
-        None => Moment(nanos(HEAD_START).saturating_sub(nanos(origin.saturating_duration_since(now)))),
-    }
+    // Of the real clock: a runtime whose paused clock was moved on by years must not set it for the next one.
+    static ORIGIN: OnceLock<std::time::Instant> = OnceLock::new();
+    let now = Instant::now().into_std();
+    let origin = *ORIGIN.get_or_init(std::time::Instant::now);
+    let nanos = match now.checked_duration_since(origin) {
+        Some(past) => nanos(HEAD_START).saturating_add(nanos(past)),
+        None => nanos(HEAD_START).saturating_sub(nanos(origin.saturating_duration_since(now))),
+    };
+    Moment(nanos & !(GRAIN - 1))
 }
+
+/// What the system's clock is read to, in nanoseconds: state machines that keep a moment and a few bits in one number then
+/// lose nothing of it.
+pub(crate) const GRAIN: u64 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -145,6 +151,21 @@ mod tests {
         let before = clock.now();
         tokio::time::advance(Duration::from_secs(90)).await;
         assert_eq!(clock.now().since(before), Duration::from_secs(90));
+    }
+
+    #[test]
+    fn a_runtime_far_ahead_does_not_stop_the_clock_of_the_next() {
+        let century = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        for ahead in [century, Duration::from_secs(1)] {
+            let paused =
+                tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+            paused.unwrap().block_on(async {
+                tokio::time::advance(ahead).await;
+                let before = Clock::default().now();
+                tokio::time::advance(Duration::from_secs(7)).await;
+                assert_eq!(Clock::default().now().since(before), Duration::from_secs(7));
+            });
+        }
     }
 
     #[test]

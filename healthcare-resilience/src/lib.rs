@@ -12,7 +12,6 @@ mod health;
 mod hedge;
 #[cfg(feature = "http")]
 mod http;
-#[allow(dead_code, unused_imports, reason = "policies land one by one")]
 mod metrics;
 mod overload;
 mod rate;
@@ -76,10 +75,11 @@ pub use crate::{
         ClosingReport, ClosingState, CutOff, DrainReport, Guard, Shutdown, ShutdownBuilder,
         ShutdownConfigError, Stage, StageReport, Stopping, Token, UnknownStage,
     },
-    start::{Start, StartError, StartFailure, StartReport, Step, StepReport, StepState},
     stack::{
-        Explanation, OrderRule, Stack, StackBuilder, StackCall, StackConfigError, StackFuture, StackLayer, StackService, StepKind,
+        Explanation, OrderRule, Stack, StackBuilder, StackCall, StackConfigError, StackFuture, StackLayer,
+        StackService, StepKind,
     },
+    start::{Start, StartError, StartFailure, StartReport, Step, StepReport, StepState},
     time_out::{Elapsed, TimeOut, TimeOutFuture, TimeOutLayer, time_out},
 };
 #[cfg(feature = "http")]

@@ -21,7 +21,7 @@ use tower_service::Service;
 /// use std::net::IpAddr;
 /// struct Request { peer: IpAddr, is_internal: bool }
 /// # fn main() -> Result<(), healthcare_resilience::RateConfigError> {
-/// let limit = KeyedRateLimit::builder("by-address").quota(Quota::per_second(20)).build()?;
+/// let limit = KeyedRateLimit::<AddressKey>::builder("by-address").quota(Quota::per_second(20)).build()?;
 /// let layer = RateLimitLayer::by_key(limit, |request: &Request| {
 ///     (!request.is_internal).then(|| AddressKey::from(request.peer))
 /// });

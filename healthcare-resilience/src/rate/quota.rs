@@ -94,6 +94,7 @@ impl Quota {
         Ok(Gcra::new(interval, self.burst))
     }
 
+    #[cfg(feature = "redis")]
     /// An equal part for each of so many instances, together no more than the whole.
     pub(super) fn share(&self, instances: u32) -> Result<Self, RateConfigError> {
         let burst = self.burst.checked_div(instances).unwrap_or(0);
