@@ -21,6 +21,8 @@ use std::{
 const BATCHES: (usize, u32) = (16, 2_000);
 /// 4 samples of 50,000 calls of each thread, each of a millisecond or more.
 const CROWD: (usize, u32) = (4, 50_000);
+/// As many single calls as above.
+const CROWD_TENS: u32 = 5_000;
 const FAILSAFE: &str = "failsafe 1.3";
 const RECLOSER: &str = "recloser 1.4";
 
@@ -93,40 +95,40 @@ fn one_thread() -> Result<Vec<Measure>, Failure> {
 }
 
 fn two_threads() -> Result<Vec<Measure>, Failure> {
-    let crowd_of = |threads, call: fn(&CircuitBreaker) -> bool| -> Result<Side, Failure> {
+    let crowd_of = |threads, calls, call: fn(&CircuitBreaker) -> bool| -> Result<Side, Failure> {
         let breaker = counting().build()?;
         settle(&breaker, call)?;
-        Ok(crowd(threads, CROWD.0, CROWD.1, move || keep(call(&breaker))))
+        Ok(crowd(threads, CROWD.0, calls, move || keep(call(&breaker))))
     };
-    let recloser_of = |call: fn(&Recloser) -> bool| {
+    let recloser_of = |calls, call: fn(&Recloser) -> bool| {
         let recloser = recloser();
-        crowd(2, CROWD.0, CROWD.1, move || keep(call(&recloser)))
+        crowd(2, CROWD.0, calls, move || keep(call(&recloser)))
     };
     let failsafe = failsafe_window();
     Ok(vec![
         speed(
             "M4 good calls, 2 threads",
             1.3,
-            (crowd_of(2, good_call)?, GOOD),
-            (crowd_of(1, good_call)?, "ours, 1 thread"),
+            (crowd_of(2, CROWD.1, good_call)?, GOOD),
+            (crowd_of(1, CROWD.1, good_call)?, "ours, 1 thread"),
         ),
         speed(
             "M4 good calls, 2 threads",
             1.0,
-            (crowd_of(2, good_call)?, GOOD),
-            (recloser_of(good_recloser), RECLOSER),
+            (crowd_of(2, CROWD.1, good_call)?, GOOD),
+            (recloser_of(CROWD.1, good_recloser), RECLOSER),
         ),
         speed(
             "M4 good calls, 2 threads",
             1.0,
-            (crowd_of(2, good_call)?, GOOD_WINDOW),
+            (crowd_of(2, CROWD.1, good_call)?, GOOD_WINDOW),
             (crowd(2, CROWD.0, CROWD.1, move || keep(good_failsafe(&failsafe))), FAILSAFE),
         ),
         speed(
             "M4 ten calls, one fails, 2 threads",
             1.0,
-            (crowd_of(2, ten_calls)?, TENTH),
-            (recloser_of(ten_recloser), RECLOSER),
+            (crowd_of(2, CROWD_TENS, ten_calls)?, TENTH),
+            (recloser_of(CROWD_TENS, ten_recloser), RECLOSER),
         ),
     ])
 }
