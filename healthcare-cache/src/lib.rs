@@ -1,16 +1,21 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod cache;
+mod flight;
 mod mark;
 mod memory;
 mod policy;
 mod relation;
+mod sync;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 mod tier;
 
 pub use crate::{
+    cache::{Cache, CacheBuilder, CacheConfigError, CacheNode, CacheUsage, Cached, Load, Loaded},
+    flight::LoadError,
     mark::{KeyWriter, Mark, Namer, ScopeMark},
     memory::{MemoryTier, MemoryTierBuilder, TierConfigError, Usage},
     policy::{CacheLevel, CachePolicy, CachePolicyBuilder, PolicyError, TtlClass},

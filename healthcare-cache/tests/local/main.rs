@@ -2,5 +2,8 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod fences;
+mod flights;
 mod names;
 mod policy;
+mod rig;

@@ -1,0 +1,173 @@
+use super::versions::{Fence, Versions};
+use crate::{CacheLevel, CachePolicy};
+use std::{
+    fmt,
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// A value as it is kept. Times are nanoseconds of the node's monotonic clock.
+pub(super) struct Entry<V> {
+    pub(super) value: Arc<V>,
+    pub(super) fence: Fence,
+    pub(super) times: Times,
+    pub(super) weight: u32,
+    /// By which the quota knows it; zero while it is not kept.
+    pub(super) number: u64,
+    /// After a failed load, when the next may be tried.
+    retry_at: AtomicU64,
+}
+
+/// When a value changes its age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) begun: u64,
+    pub(super) eager: u64,
+    pub(super) stale: u64,
+    pub(super) over: u64,
+    pub(super) gone: u64,
+}
+
+/// How old a value is, in the sense of its policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Age {
+    Fresh,
+    /// Not stale, but to be refreshed.
+    Eager,
+    /// Served and refreshed.
+    Stale,
+    /// Served only when a load fails.
+    Over,
+    /// Never served.
+    Gone,
+}
+
+impl Times {
+    /// For a load that began at `begun`; `spread` from 0 to 1 is how much of the jitter it gets.
+    pub(super) fn new(policy: &CachePolicy, begun: Duration, asked: Option<Duration>, spread: f64) -> Self {
+        let life = asked.map_or(policy.life(), |asked| asked.min(policy.life()));
+        // Only ever shorter: the life is a promise.
+        let life = life.mul_f64(policy.jitter().mul_add(-spread.clamp(0.0, 1.0), 1.0)).min(life);
+        let part = |age: Duration| {
+            let share = age.div_duration_f64(policy.life());
+            if share.is_finite() { life.mul_f64(share.clamp(0.0, 1.0)).min(life) } else { life }
+        };
+        let at = |age: Duration| nanos(begun.saturating_add(age));
+        let stale = part(policy.stale_after());
+        Self {
+            begun: nanos(begun),
+            eager: at(policy.eager_after().map_or(stale, |age| part(age).min(stale))),
+            stale: at(stale),
+            over: at(life),
+            gone: at(life.saturating_add(policy.fail_safe())),
+        }
+    }
+
+    /// For what is not there: it is known for this long, and then it is not.
+    pub(super) fn negative(begun: Duration, life: Duration) -> Self {
+        let end = nanos(begun.saturating_add(life));
+        Self { begun: nanos(begun), eager: end, stale: end, over: end, gone: end }
+    }
+
+    const fn age(&self, now: u64) -> Age {
+        if now < self.eager {
+            Age::Fresh
+        } else if now < self.stale {
+            Age::Eager
+        } else if now < self.over {
+            Age::Stale
+        } else if now < self.gone {
+            Age::Over
+        } else {
+            Age::Gone
+        }
+    }
+}
+
+impl<V> Entry<V> {
+    pub(super) const fn new(value: Arc<V>, fence: Fence, times: Times, weight: u32, number: u64) -> Self {
+        Self { value, fence, times, weight, number, retry_at: AtomicU64::new(0) }
+    }
+
+    pub(super) fn age(&self, versions: &Versions, now: Duration, level: CacheLevel) -> Age {
+        if !versions.stand(&self.fence) {
+            return Age::Gone;
+        }
+        let age = self.times.age(nanos(now));
+        if age < Age::Over && versions.lapsed(&self.fence) {
+            if level > CacheLevel::Standard {
+                return Age::Gone;
+            }
+            // As if its time had come: stale where the policy knows stale, otherwise over.
+            let times = &self.times;
+            let Times { stale, over, gone, .. } = *times;
+            return if stale < over {
+                Age::Stale
+            } else if over < gone {
+                Age::Over
+            } else {
+                Age::Gone
+            };
+        }
+        age
+    }
+
+    /// Whether a load failed so recently that another is not worth it.
+    pub(super) fn is_paused(&self, now: Duration) -> bool {
+        nanos(now) < self.retry_at.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn pause(&self, until: Duration) {
+        self.retry_at.fetch_max(nanos(until), Ordering::Relaxed);
+    }
+}
+
+/// 584 years of them.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A value out of the cache, shared with it: reading it copies nothing. Shows nothing of the value in `Debug`.
+pub struct Cached<V> {
+    pub(super) entry: Arc<Entry<V>>,
+    pub(super) is_stale: bool,
+}
+
+impl<V> Cached<V> {
+    pub(super) const fn new(entry: Arc<Entry<V>>, is_stale: bool) -> Self {
+        Self { entry, is_stale }
+    }
+
+    /// Whether it is older than its policy's `stale_after`, or was expired: it is being refreshed, or could not be.
+    #[must_use]
+    pub const fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// The value itself, to keep beyond the cache's own entry.
+    #[must_use]
+    pub fn value(&self) -> Arc<V> {
+        Arc::clone(&self.entry.value)
+    }
+}
+
+impl<V> Deref for Cached<V> {
+    type Target = V;
+    fn deref(&self) -> &V {
+        &self.entry.value
+    }
+}
+impl<V> Clone for Cached<V> {
+    fn clone(&self) -> Self {
+        Self { entry: Arc::clone(&self.entry), is_stale: self.is_stale }
+    }
+}
+impl<V> fmt::Debug for Cached<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cached").field("is_stale", &self.is_stale).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,77 @@
+use super::{CacheNode, Loaded, load::What, read::Cache};
+use crate::{CacheLevel, CachedAs, Put};
+use healthcare_core::ClinicId;
+use uuid::Uuid;
+
+/// Two verbs. What is *purged* is never served again, whatever happens: not as stale, not for fail-safe, not by a load that
+/// was under way. What is *expired* counts as over, and may be served while, or because, a younger value cannot be had.
+impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
+    /// Keeps a value that the caller knows to be the newest: it purges the key, so that no load under way replaces it.
+    ///
+    /// For what comes from a source use [`get_or_load`](Self::get_or_load): there, a purge of the subject or a tag between
+    /// reading the source and keeping the value is noticed. Here, the value counts as read when this is called.
+    pub fn set(&self, key: &K, value: impl Into<Loaded<V>>) -> Put {
+        let loaded = value.into();
+        if matches!(loaded.what, What::NotModified) {
+            return Put::Stale;
+        }
+        let inner = &*self.inner;
+        let begun = inner.node.now();
+        let number = inner.node.purge_key(key);
+        let fence = inner.node.fence(key).at(number);
+        inner.fill(key, fence, begun, loaded, None).map_or(Put::Stale, |(_, put)| put)
+    }
+
+    /// Lets a value count as over. Above [`CacheLevel::Standard`] it is purged instead.
+    pub fn expire(&self, key: &K) {
+        if self.inner.policy.level() > CacheLevel::Standard {
+            self.purge(key);
+        } else {
+            self.inner.node.expire_key(key);
+        }
+    }
+
+    /// Lets what has the tag count as over. Above [`CacheLevel::Standard`] it is purged instead.
+    ///
+    /// It reaches all caches of the node; those of a higher level purge only when they are asked themselves.
+    pub fn expire_tag(&self, clinic: ClinicId, tag: &str) {
+        if self.inner.policy.level() > CacheLevel::Standard {
+            self.purge_tag(clinic, tag);
+        } else {
+            self.inner.node.expire_tag(clinic, tag);
+        }
+    }
+
+    /// Forgets a value.
+    pub fn purge(&self, key: &K) {
+        self.inner.node.purge_key(key);
+        self.inner.values.remove(key);
+        self.inner.negatives.remove(key);
+    }
+
+    /// As [`CacheNode::purge_tag`], in all caches of the node.
+    pub fn purge_tag(&self, clinic: ClinicId, tag: &str) {
+        self.inner.node.purge_tag(clinic, tag);
+    }
+
+    /// As [`CacheNode::purge_subject`], in all caches of the node.
+    pub fn purge_subject(&self, clinic: ClinicId, subject: Uuid) {
+        self.inner.node.purge_subject(clinic, subject);
+    }
+
+    /// As [`CacheNode::purge_clinic`], in all caches of the node.
+    pub fn purge_clinic(&self, clinic: ClinicId) {
+        self.inner.node.purge_clinic(clinic);
+    }
+
+    /// As [`CacheNode::purge_all`], in all caches of the node.
+    pub fn purge_all(&self) {
+        self.inner.node.purge_all();
+    }
+
+    /// The node it belongs to.
+    #[must_use]
+    pub fn node(&self) -> &CacheNode {
+        &self.inner.node
+    }
+}

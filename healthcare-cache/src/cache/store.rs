@@ -1,0 +1,83 @@
+use super::{entry::Entry, quota::Quota};
+use crate::CacheKey;
+use moka::sync::Cache as Moka;
+use std::{sync::Arc, time::Duration};
+
+/// What is kept: moka's room and choice of what to evict, with a share for each clinic.
+pub(super) struct Store<K, V> {
+    entries: Moka<K, Arc<Entry<V>>>,
+    quota: Arc<Quota<K>>,
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static> Store<K, V> {
+    pub(super) fn new(capacity: u64, limit: u64, longest: Duration) -> Self {
+        let quota = Arc::new(Quota::new(limit));
+        let counted = Arc::clone(&quota);
+        let entries = Moka::builder()
+            .max_capacity(capacity)
+            .weigher(|_: &K, entry: &Arc<Entry<V>>| entry.weight)
+            .eviction_listener(move |key: Arc<K>, entry: Arc<Entry<V>>, _| {
+                counted.release(key.clinic(), entry.number);
+            })
+            // Frees what nobody asks for again. What may be served is decided by the entry, on our own clock.
+            .time_to_live(longest)
+            .build();
+        Self { entries, quota }
+    }
+
+    pub(super) fn get(&self, key: &K) -> Option<Arc<Entry<V>>> {
+        self.entries.get(key)
+    }
+
+    /// Keeps what `make` makes for its number in the quota.
+    pub(super) fn insert(&self, key: &K, weight: u32, make: impl FnOnce(u64) -> Entry<V>) -> Arc<Entry<V>> {
+        let (number, victims) = self.quota.admit(key, weight);
+        // Without the quota's lock: moka tells the quota of each.
+        for victim in victims {
+            self.entries.invalidate(&victim);
+        }
+        let entry = Arc::new(make(number));
+        self.entries.insert(key.clone(), Arc::clone(&entry));
+        entry
+    }
+
+    pub(super) fn remove(&self, key: &K) {
+        self.entries.invalidate(key);
+    }
+
+    /// Entries and their weight, after the housekeeping that is due.
+    pub(super) fn usage(&self) -> (u64, u64) {
+        self.entries.run_pending_tasks();
+        (self.entries.entry_count(), self.entries.weighted_size())
+    }
+
+    /// Walks everything, and says what does not add up.
+    #[cfg(feature = "testing")]
+    pub(super) fn validate(&self, check: impl Fn(&K, &Entry<V>) -> Result<(), String>) -> Result<(), String> {
+        let (count, size) = self.usage();
+        let (mut weights, mut known) = (0, std::collections::HashMap::new());
+        for (clinic, weight, entries) in self.quota.shares() {
+            if weight > self.quota.limit() {
+                return Err(format!("a clinic holds {weight} of {}", self.quota.limit()));
+            }
+            if weight != entries.iter().map(|(_, weight)| u64::from(*weight)).sum::<u64>() {
+                return Err("a share does not weigh what its entries weigh".to_owned());
+            }
+            weights += weight;
+            known.extend(entries.into_iter().map(|(number, weight)| (number, (clinic, weight))));
+        }
+        let mut kept: u64 = 0;
+        for (key, entry) in &self.entries {
+            kept += 1;
+            if known.get(&entry.number) != Some(&(key.clinic(), entry.weight)) {
+                return Err("an entry is kept that its clinic's share does not know".to_owned());
+            }
+            check(&key, &entry)?;
+        }
+        let known = u64::try_from(known.len()).unwrap_or(u64::MAX);
+        if (count, size) != (known, weights) || kept != known {
+            return Err(format!("kept {kept}; moka has {count} of {size}, the quota {known} of {weights}"));
+        }
+        Ok(())
+    }
+}
