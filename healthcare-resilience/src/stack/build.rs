@@ -50,6 +50,10 @@ impl StackBuilder {
     }
 
     /// Outside the retry it counts calls: what a caller may do. Inside it counts tries: what the callee is sent.
+    ///
+    /// Its permit is spent when the call passes this step. It does not come back when a step further in refuses the try, when
+    /// the call is dropped, or when the time is over. Name it after the bulkhead and the breaker where only what is sent
+    /// is to be counted.
     pub fn rate_limit(self, limit: RateLimit) -> Self {
         self.step(Step::RateLimit(limit))
     }

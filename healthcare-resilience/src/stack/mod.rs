@@ -39,8 +39,11 @@ use std::{
 /// What a repetition would do is said by the call's name: [`read`](Self::read), [`idempotent`](Self::idempotent) or
 /// [`write`](Self::write). Only the first two are made more than once.
 ///
-/// A call allocates nothing, and has one timer at a time, made when it first waits. Whenever it is dropped, the work is
-/// dropped first, and then every permit is given back, innermost first. Nothing is recorded for a dropped call; a
+/// A call, its waits and its further tries allocate nothing; only a hedge puts each further try that it sends on the heap,
+/// and a line of a bulkhead grows with those who wait. A call has one timer at a time, made when it first waits.
+///
+/// Whenever a call is dropped, the work is dropped first, and then every permit is given back, innermost first; those of a
+/// rate limit are not, as [`rate_limit`](StackBuilder::rate_limit) says. Nothing is recorded for a dropped call; a
 /// panic counts as a failure and goes on. Three rules say who learns what of a call that a time limit dropped: for
 /// steps outside of the limit it failed; steps inside of it learn nothing, since they did not set it; and when the time
 /// was over before anything was called it is a refusal, from which nobody concludes anything.

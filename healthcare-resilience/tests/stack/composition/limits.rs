@@ -68,3 +68,18 @@ async fn refusals_say_who_and_when() {
     assert_eq!((refused.policy(), refused.reason()), ("laboratory", RejectReason::RateLimited));
     assert_eq!(refused.retry_after(), Some(Duration::from_secs(3600)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_is_spent_even_if_a_step_further_in_refuses() {
+    let (limit, breaker, laboratory) = (rate(2), crate::breaker(1), Laboratory::answering(&[Ok(1)]));
+    breaker.force_open();
+    let outside = stack().rate_limit(limit.clone()).breaker(breaker.clone()).build().unwrap();
+    assert!(outside.read(|| laboratory.call()).await.unwrap_err().rejection().is_some());
+    // The first of two is gone, and this is the second.
+    assert_eq!(limit.try_acquire().unwrap().remaining(), 0);
+    // Inside of the breaker it is asked only for what the breaker lets through.
+    let limit = rate(2);
+    let inside = stack().breaker(breaker).rate_limit(limit.clone()).build().unwrap();
+    assert!(inside.read(|| laboratory.call()).await.unwrap_err().rejection().is_some());
+    assert_eq!(limit.try_acquire().unwrap().remaining(), 1);
+}
