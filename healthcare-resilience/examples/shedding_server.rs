@@ -57,9 +57,8 @@ async fn main() -> Result<(), BoxError> {
 
 /// Two layers; what they refuse never reaches the handler.
 fn router() -> Result<Router, BoxError> {
-    let by_address = KeyedRateLimit::<AddressKey>::builder("by-address")
-        .quota(Quota::per_minute(6).burst(100))
-        .build()?;
+    let by_address =
+        KeyedRateLimit::<AddressKey>::builder("by-address").quota(Quota::per_minute(6).burst(100)).build()?;
     let shedder = Shedder::builder("api").max_calls(40).shares(0.5, 0.75, 0.9).build()?;
     let limits = (
         HandleErrorLayer::new(explain),
