@@ -9,7 +9,8 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     /// Keeps a value that the caller knows to be the newest: it purges the key, so that no load under way replaces it.
     ///
     /// For what comes from a source use [`get_or_load`](Self::get_or_load): there, a purge of the subject or a tag between
-    /// reading the source and keeping the value is noticed. Here, the value counts as read when this is called.
+    /// reading the source and keeping the value is noticed. Here, the value counts as read when this is called. Each call also forgets what shares the key's slot, one entry
+    /// in 65,536 for each of its marks: not for values that change many times a second.
     pub fn set(&self, key: &K, value: impl Into<Loaded<V>>) -> Put {
         let loaded = value.into();
         if matches!(loaded.what, What::NotModified) {

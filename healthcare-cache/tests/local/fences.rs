@@ -169,6 +169,21 @@ async fn who_comes_after_a_purge_does_not_share_a_load_from_before() {
     }
 }
 
+/// What a load depends on from the start sends the next caller on at once; its tags are seen when it ends.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_load_that_was_overtaken() {
+    for what in FORGETS.into_iter().filter(|what| !matches!(what, Forget::Tag | Forget::ExpireTag)) {
+        let rig = Rig::new(policy());
+        under_way(&rig, Path::Load).await;
+        rig.source.write(2);
+        forget(&rig, what);
+        assert_eq!(rig.quick(&key(1)).await.unwrap(), 2, "{what:?}");
+        rig.source.gate.add_permits(1);
+        rig.settle().await;
+        assert_eq!(*rig.cache.get(&key(1)).unwrap(), 2, "{what:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn others_keep_what_they_have() {
     for what in FORGETS {

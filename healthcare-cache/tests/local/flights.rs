@@ -65,6 +65,29 @@ async fn a_thousand_cancelled_leaders_leave_one_load_and_no_flight() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_load_that_was_overtaken_does_not_take_the_next_one_along() {
+    let rig = Rig::new(policy());
+    let call = |loader| {
+        let cache = rig.cache.clone();
+        tokio::spawn(async move { cache.get_or_load(&key(1), loader).await.map(|value| *value) })
+    };
+    let first = call(rig.slow());
+    rig.source.has_read(1).await;
+    rig.source.write(2);
+    rig.cache.purge(&key(1));
+    let second = call(rig.slow());
+    rig.source.has_read(2).await;
+    rig.source.gate.add_permits(1);
+    assert_eq!(first.await.unwrap().unwrap(), 1);
+    let third = call(rig.slow());
+    tokio::task::yield_now().await;
+    rig.source.gate.add_permits(1);
+    assert_eq!((second.await.unwrap().unwrap(), third.await.unwrap().unwrap()), (2, 2));
+    rig.settle().await;
+    assert_eq!(rig.source.loads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_leader_that_is_held_and_not_polled_keeps_nobody_waiting() {
     let rig = Rig::new(policy());
     let own = key(1);

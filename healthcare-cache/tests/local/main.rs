@@ -2,8 +2,11 @@
 #![cfg(feature = "testing")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod ages;
 mod fences;
 mod flights;
+mod model;
 mod names;
 mod policy;
 mod rig;
+mod room;

@@ -135,7 +135,10 @@ impl Rig {
 
     /// Until no load is under way.
     pub(crate) async fn settle(&self) {
+        let mut turns = 0;
         while self.cache.usage().flights > 0 {
+            turns += 1;
+            assert!(turns < 1_000_000, "a load does not land");
             tokio::task::yield_now().await;
         }
         self.cache.validate().unwrap();
