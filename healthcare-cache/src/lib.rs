@@ -7,12 +7,16 @@ mod mark;
 mod memory;
 mod policy;
 mod relation;
+mod shared;
 mod sync;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 mod tier;
 
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use crate::shared::{RedisShared, RedisSharedBuilder, RedisSharedError};
 pub use crate::{
     cache::{Cache, CacheBuilder, CacheConfigError, CacheNode, CacheUsage, Cached, Load, Loaded},
     flight::LoadError,
@@ -20,5 +24,10 @@ pub use crate::{
     memory::{MemoryTier, MemoryTierBuilder, TierConfigError, Usage},
     policy::{CacheLevel, CachePolicy, CachePolicyBuilder, PolicyError, TtlClass},
     relation::{CachedRelations, PurgingWriter, RELATION_LIFE, Related, RelationKey},
+    shared::{
+        ChaosShared, Fetched, Filled, Forget, MemoryServer, MemoryServerBuilder, MemoryShared, Mishap,
+        NewEntry, NullShared, Seen, SharedBar, SharedEntry, SharedError, SharedLimits, SharedLimitsError,
+        SharedTier, Verb, Verdict,
+    },
     tier::{Bar, CacheKey, CacheTier, CachedAs, Fence, Lookup, Purge, PurgeScope, Put, TierError},
 };

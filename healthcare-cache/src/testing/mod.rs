@@ -28,6 +28,9 @@
 
 mod cases;
 mod schedules;
+mod shared;
+
+pub use self::shared::{Loss, SharedRig, shared_contract, shared_limits};
 
 use crate::{CacheKey, CacheTier};
 use healthcare_core::ClinicId;

@@ -1,0 +1,147 @@
+use super::{
+    error::SharedError,
+    tier::SharedTier,
+    types::{Fetched, Filled, Forget, NewEntry, Seen, SharedBar, Verb, Verdict},
+};
+use crate::{Mark, ScopeMark};
+use async_trait::async_trait;
+use std::{
+    collections::VecDeque,
+    future::Future,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// What is to go wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mishap {
+    /// Nothing.
+    None,
+    /// It fails before anything happened.
+    Fail,
+    /// It never answers, and nothing happened.
+    Hang,
+    /// It happens, and fails all the same.
+    LoseReply,
+    /// It happens, and never answers.
+    HangAfter,
+}
+
+/// A shared tier in which things go wrong on command: to find out what a program does then.
+///
+/// ```
+/// use healthcare_cache::{ChaosShared, Mark, MemoryServer, Mishap, ScopeMark, SharedTier as _};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let tier = ChaosShared::new(MemoryServer::new().node());
+/// tier.next([Mishap::Fail]);
+/// let (clinic, key) = (ScopeMark([1; 16]), Mark([2; 16]));
+/// assert!(tier.fetch(clinic, key).await.is_err());
+/// assert!(tier.fetch(clinic, key).await.is_ok());
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct ChaosShared<T> {
+    inner: T,
+    plan: Arc<Mutex<Plan>>,
+}
+
+#[derive(Debug)]
+struct Plan {
+    next: VecDeque<Mishap>,
+    then: Mishap,
+}
+
+impl<T: SharedTier> ChaosShared<T> {
+    /// Nothing goes wrong until it is told to.
+    pub fn new(inner: T) -> Self {
+        Self { inner, plan: Arc::new(Mutex::new(Plan { next: VecDeque::new(), then: Mishap::None })) }
+    }
+
+    /// What happens to the next calls, one each, before [`always`](Self::always) counts again.
+    pub fn next(&self, mishaps: impl IntoIterator<Item = Mishap>) {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).next.extend(mishaps);
+    }
+
+    /// What happens to every call that [`next`](Self::next) says nothing of.
+    pub fn always(&self, mishap: Mishap) {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).then = mishap;
+    }
+
+    /// The tier behind it.
+    pub const fn inner(&self) -> &T {
+        &self.inner
+    }
+
+    fn draw(&self) -> Mishap {
+        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        plan.next.pop_front().unwrap_or(plan.then)
+    }
+
+    async fn through<O>(&self, call: impl Future<Output = Result<O, SharedError>>) -> Result<O, SharedError> {
+        match self.draw() {
+            Mishap::None => call.await,
+            Mishap::Fail => Err(broken()),
+            Mishap::Hang => std::future::pending().await,
+            Mishap::LoseReply => {
+                call.await?;
+                Err(broken())
+            }
+            Mishap::HangAfter => {
+                call.await?;
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+fn broken() -> SharedError {
+    SharedError::Away(Box::new(io::Error::other("broken on command")))
+}
+
+#[async_trait]
+impl<T: SharedTier> SharedTier for ChaosShared<T> {
+    async fn fetch_many(&self, scope: ScopeMark, keys: &[Mark]) -> Result<Vec<Fetched>, SharedError> {
+        self.through(self.inner.fetch_many(scope, keys)).await
+    }
+
+    async fn fill(&self, scope: ScopeMark, entry: NewEntry<'_>) -> Result<Filled, SharedError> {
+        self.through(self.inner.fill(scope, entry)).await
+    }
+
+    async fn check(&self, scope: ScopeMark, marks: &[Mark], seen: Seen) -> Result<Verdict, SharedError> {
+        self.through(self.inner.check(scope, marks, seen)).await
+    }
+
+    async fn forget(&self, scope: ScopeMark, forget: Forget<'_>) -> Result<Seen, SharedError> {
+        self.through(self.inner.forget(scope, forget)).await
+    }
+
+    async fn forget_clinic(&self, scope: ScopeMark, verb: Verb) -> Result<Seen, SharedError> {
+        self.through(self.inner.forget_clinic(scope, verb)).await
+    }
+
+    async fn purge_all(&self) -> Result<u64, SharedError> {
+        self.through(self.inner.purge_all()).await
+    }
+
+    async fn generation(&self) -> Result<u64, SharedError> {
+        self.through(self.inner.generation()).await
+    }
+
+    async fn bar(
+        &self,
+        scope: ScopeMark,
+        marks: &[Mark],
+        longest: Duration,
+    ) -> Result<SharedBar, SharedError> {
+        self.through(self.inner.bar(scope, marks, longest)).await
+    }
+
+    async fn lift(&self, bar: &SharedBar) -> Result<Seen, SharedError> {
+        self.through(self.inner.lift(bar)).await
+    }
+}

@@ -1,0 +1,23 @@
+//! The seam of the tier that several processes share, and what implements it.
+
+mod chaos;
+mod error;
+mod limits;
+mod memory;
+mod null;
+#[cfg(feature = "redis")]
+mod redis;
+mod tier;
+mod types;
+
+#[cfg(feature = "redis")]
+pub use self::redis::{RedisShared, RedisSharedBuilder, RedisSharedError};
+pub use self::{
+    chaos::{ChaosShared, Mishap},
+    error::SharedError,
+    limits::{SharedLimits, SharedLimitsError},
+    memory::{MemoryServer, MemoryServerBuilder, MemoryShared},
+    null::NullShared,
+    tier::SharedTier,
+    types::{Fetched, Filled, Forget, NewEntry, Seen, SharedBar, SharedEntry, Verb, Verdict},
+};

@@ -1,0 +1,288 @@
+use super::{
+    build::RedisSharedBuilder,
+    known::Known,
+    link::Link,
+    script::{Code, Question, Scripts},
+    value,
+};
+use crate::{
+    Mark, ScopeMark,
+    shared::{
+        error::SharedError,
+        limits::{self, SharedLimits},
+        tier::SharedTier,
+        types::{Fetched, Filled, Forget, NewEntry, Seen, SharedBar, SharedEntry, Verb, Verdict},
+    },
+};
+use async_trait::async_trait;
+use redis::{FromRedisValue, Value};
+use std::{sync::Arc, time::Duration};
+
+/// The shared tier in Redis, Valkey or Dragonfly, alone or as a cluster: over the host's own connection or pool.
+///
+/// Each clinic lies in one slot, and each call about it is one script: one round trip (two when the server has
+/// forgotten the script). Names are hashes, values are kept as they are given: seal them.
+///
+/// ```no_run
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// use healthcare_cache::RedisShared;
+///
+/// let client = redis::Client::open("redis://127.0.0.1/")?;
+/// let connection = client.get_multiplexed_async_connection().await?;
+/// let tier = RedisShared::builder().connection(connection).prefix("clinic-server").build()?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct RedisShared(pub(super) Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    link: Box<dyn Link>,
+    scripts: Scripts,
+    prefix: String,
+    limits: SharedLimits,
+    known: Known,
+}
+
+/// What every script about a clinic answers first: its epoch, number and generation.
+type Answer<T> = (String, u64, u64, T);
+
+impl RedisShared {
+    /// Begins a description.
+    pub fn builder() -> RedisSharedBuilder {
+        RedisSharedBuilder::new()
+    }
+}
+
+impl Inner {
+    pub(super) fn new(link: Box<dyn Link>, scripts: Scripts, prefix: String, limits: SharedLimits) -> Self {
+        Self { link, scripts, prefix, limits, known: Known::default() }
+    }
+
+    fn name(&self, scope: ScopeMark, rest: &str) -> String {
+        format!("{}:{{{:032x}}}:{rest}", self.prefix, u128::from_be_bytes(scope.0))
+    }
+
+    fn value_name(&self, scope: ScopeMark, key: Mark) -> String {
+        self.name(scope, &format!("v:{:032x}", u128::from_be_bytes(key.0)))
+    }
+
+    /// The keys and arguments that all scripts about a clinic begin with.
+    fn question(&self, scope: ScopeMark) -> Question {
+        let (epoch, number) = self.known.of(scope);
+        Question::default()
+            .key(self.name(scope, "s"))
+            .key(self.name(scope, "m"))
+            .arg(format!("{:016x}", fastrand::u64(..)))
+            .arg(format!("{epoch:016x}"))
+            .number(number)
+            .number(self.known.generation())
+            .number(self.limits.markers_ms())
+    }
+
+    async fn run<T: FromRedisValue>(&self, code: &Code, question: &Question) -> Result<T, SharedError> {
+        let value =
+            code.run(&*self.link, question).await.map_err(|error| SharedError::Away(Box::new(error)))?;
+        redis::from_redis_value(value).map_err(|_| SharedError::Garbled)
+    }
+
+    fn learn(
+        &self,
+        scope: ScopeMark,
+        epoch: &str,
+        number: u64,
+        generation: u64,
+    ) -> Result<Seen, SharedError> {
+        let epoch = u64::from_str_radix(epoch, 16).map_err(|_| SharedError::Garbled)?;
+        self.known.learn(scope, epoch, number);
+        self.known.hear(generation);
+        Ok(Seen { epoch, number, generation })
+    }
+
+    async fn seen(&self, scope: ScopeMark, code: &Code, question: &Question) -> Result<Seen, SharedError> {
+        let (epoch, number, generation): (String, u64, u64) = self.run(code, question).await?;
+        self.learn(scope, &epoch, number, generation)
+    }
+
+    async fn verdict(
+        &self,
+        scope: ScopeMark,
+        code: &Code,
+        question: &Question,
+    ) -> Result<Verdict, SharedError> {
+        let (epoch, number, generation, verdict): Answer<u8> = self.run(code, question).await?;
+        self.learn(scope, &epoch, number, generation)?;
+        verdict_of(verdict)
+    }
+}
+
+fn verdict_of(number: u8) -> Result<Verdict, SharedError> {
+    match number {
+        0 => Ok(Verdict::Current),
+        1 => Ok(Verdict::Over),
+        2 => Ok(Verdict::Stale),
+        3 => Ok(Verdict::Barred),
+        _ => Err(SharedError::Garbled),
+    }
+}
+
+/// What a script found under a key: nothing, or the value, its remaining life in milliseconds and the verdict.
+fn fetched(found: Value, now: Seen) -> Result<Fetched, SharedError> {
+    if found == Value::Nil {
+        return Ok(Fetched::Miss(now));
+    }
+    let (bytes, left, verdict): (Vec<u8>, i64, u8) =
+        redis::from_redis_value(found).map_err(|_| SharedError::Garbled)?;
+    let is_over = match verdict_of(verdict)? {
+        Verdict::Current => false,
+        Verdict::Over => true,
+        Verdict::Stale | Verdict::Barred => return Err(SharedError::Garbled),
+    };
+    // A value without an end was not written by a fill.
+    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+    let Some(stored) = value::decode(bytes).filter(|_| !left.is_zero()) else {
+        return Ok(Fetched::Miss(now));
+    };
+    let seen = Seen { epoch: stored.epoch, number: stored.number, generation: now.generation };
+    Ok(Fetched::Hit(SharedEntry { bytes: stored.bytes, seen, marks: stored.marks, left, is_over, now }))
+}
+
+#[async_trait]
+impl SharedTier for RedisShared {
+    async fn fetch_many(&self, scope: ScopeMark, keys: &[Mark]) -> Result<Vec<Fetched>, SharedError> {
+        limits::named(keys.len())?;
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut question = self.0.question(scope);
+        for &key in keys {
+            question = question.key(self.0.value_name(scope, key)).arg(key.0);
+        }
+        let (epoch, number, generation, found): Answer<Vec<Value>> =
+            self.0.run(&self.0.scripts.fetch, &question).await?;
+        let now = self.0.learn(scope, &epoch, number, generation)?;
+        if found.len() != keys.len() {
+            return Err(SharedError::Garbled);
+        }
+        found.into_iter().map(|found| fetched(found, now)).collect()
+    }
+
+    async fn fill(&self, scope: ScopeMark, entry: NewEntry<'_>) -> Result<Filled, SharedError> {
+        limits::entry_marks(entry.marks.len())?;
+        if entry.bytes.len() > self.0.limits.value_max {
+            return Ok(Filled::TooLarge);
+        }
+        let life = self.0.limits.life_ms(entry.life);
+        if life == 0 {
+            return Ok(Filled::NoLife);
+        }
+        let mut question = self
+            .0
+            .question(scope)
+            .key(self.0.value_name(scope, entry.key))
+            .arg(format!("{:016x}", entry.seen.epoch))
+            .number(entry.seen.number)
+            .number(life)
+            .arg(value::encode(&entry))
+            .arg(entry.key.0);
+        for mark in entry.marks {
+            question = question.arg(mark.0);
+        }
+        Ok(match self.0.verdict(scope, &self.0.scripts.fill, &question).await? {
+            Verdict::Current => Filled::Stored,
+            Verdict::Barred => Filled::Barred,
+            Verdict::Over | Verdict::Stale => Filled::Stale,
+        })
+    }
+
+    async fn check(&self, scope: ScopeMark, marks: &[Mark], seen: Seen) -> Result<Verdict, SharedError> {
+        limits::named(marks.len())?;
+        let mut question = self.0.question(scope).arg(format!("{:016x}", seen.epoch)).number(seen.number);
+        for mark in marks {
+            question = question.arg(mark.0);
+        }
+        self.0.verdict(scope, &self.0.scripts.check, &question).await
+    }
+
+    async fn forget(&self, scope: ScopeMark, forget: Forget<'_>) -> Result<Seen, SharedError> {
+        limits::named(forget.marks.len() + forget.keys.len())?;
+        let mut question = self.0.asked_to_forget(scope, forget.verb, "marks");
+        for &mark in forget.marks.iter().chain(forget.keys) {
+            question = question.arg(mark.0);
+        }
+        if forget.verb == Verb::Purge {
+            for &key in forget.keys {
+                question = question.key(self.0.value_name(scope, key));
+            }
+        }
+        self.0.seen(scope, &self.0.scripts.forget, &question).await
+    }
+
+    async fn forget_clinic(&self, scope: ScopeMark, verb: Verb) -> Result<Seen, SharedError> {
+        let question = self.0.asked_to_forget(scope, verb, "clinic");
+        self.0.seen(scope, &self.0.scripts.forget, &question).await
+    }
+
+    async fn purge_all(&self) -> Result<u64, SharedError> {
+        self.0.ask_generation("next").await
+    }
+
+    async fn generation(&self) -> Result<u64, SharedError> {
+        self.0.ask_generation("look").await
+    }
+
+    async fn bar(
+        &self,
+        scope: ScopeMark,
+        marks: &[Mark],
+        longest: Duration,
+    ) -> Result<SharedBar, SharedError> {
+        limits::entry_marks(marks.len())?;
+        let token = fastrand::u128(..).to_be_bytes();
+        let mut question = self
+            .0
+            .question(scope)
+            .arg(hexadecimal(token))
+            .number(self.0.limits.bar_ms(longest)?)
+            .number(u64::from(self.0.limits.bars_kept));
+        for mark in marks {
+            question = question.arg(mark.0);
+        }
+        self.0.seen(scope, &self.0.scripts.bar, &question).await?;
+        Ok(SharedBar::new(scope, marks.to_vec(), token))
+    }
+
+    async fn lift(&self, bar: &SharedBar) -> Result<Seen, SharedError> {
+        limits::entry_marks(bar.marks.len())?;
+        let mut question = self
+            .0
+            .question(bar.scope)
+            .arg(hexadecimal(bar.token))
+            .number(u64::from(self.0.limits.marks_kept));
+        for mark in &bar.marks {
+            question = question.arg(mark.0);
+        }
+        self.0.seen(bar.scope, &self.0.scripts.lift, &question).await
+    }
+}
+
+impl Inner {
+    fn asked_to_forget(&self, scope: ScopeMark, verb: Verb, what: &str) -> Question {
+        let verb = match verb {
+            Verb::Purge => "purge",
+            Verb::Expire => "expire",
+        };
+        self.question(scope).arg(verb).number(u64::from(self.limits.marks_kept)).arg(what)
+    }
+
+    async fn ask_generation(&self, what: &str) -> Result<u64, SharedError> {
+        let question =
+            Question::default().key(format!("{}:g", self.prefix)).number(self.known.generation()).arg(what);
+        let generation = self.run(&self.scripts.generation, &question).await?;
+        Ok(self.known.hear(generation))
+    }
+}
+
+fn hexadecimal(token: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(token))
+}
