@@ -203,3 +203,31 @@ async fn a_place_is_free_only_when_the_work_is_gone() {
     assert!(ends.iter().all(|end| matches!(end, Err(CallError::Elapsed(_)))));
     assert_eq!((laboratory.made(), laboratory.peak()), (8, 1));
 }
+
+/// Looks at the breaker at the moment it is woken.
+struct Look {
+    breaker: CircuitBreaker,
+    seen: std::sync::Mutex<Vec<BreakerState>>,
+}
+
+impl std::task::Wake for Look {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.seen.lock().unwrap().push(self.breaker.state());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_gets_the_place_next_finds_the_breaker_told() {
+    let (breaker, bulkhead) = (breaker(1), bulkhead(1, 1));
+    let stack = Stack::builder("laboratory").bulkhead(bulkhead.clone()).breaker(breaker.clone()).build();
+    let (stack, laboratory) = (stack.unwrap(), Laboratory::new(&[(ms(50), Err(Trouble::Closed))]));
+    let mut call = pin!(stack.read(|| laboratory.call()));
+    assert!(poll_once(call.as_mut()).is_pending());
+    let look = std::sync::Arc::new(Look { breaker, seen: std::sync::Mutex::default() });
+    let mut next = pin!(bulkhead.acquire());
+    let waker = std::task::Waker::from(look.clone());
+    assert!(next.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+    assert!(call.await.is_err());
+    // Permits are given back innermost first: the breaker was open before the place was free.
+    assert_eq!(*look.seen.lock().unwrap(), [BreakerState::Open]);
+}

@@ -2,8 +2,8 @@
 
 use crate::{Laboratory, Trouble, breaker, ms, retry};
 use healthcare_resilience::{
-    AdaptiveLimit, OrderRule, Priority, RejectReason, Shedder, Stack, StackBuilder, StackConfigError,
-    Throttle, Vegas,
+    AdaptiveLimit, Aimd, OrderRule, Priority, RejectReason, Shedder, Stack, StackBuilder, StackConfigError,
+    Throttle, Vegas, WarmUp,
 };
 
 fn stack() -> StackBuilder {
@@ -77,4 +77,46 @@ async fn a_dropped_call_leaves_no_place_taken() {
             "{polls} polls"
         );
     }
+}
+
+fn reason<T: std::fmt::Debug>(refused: Result<T, healthcare_resilience::CallError<Trouble>>) -> RejectReason {
+    refused.unwrap_err().rejection().unwrap().reason()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adaptive_limit_holds_and_learns_from_every_try() {
+    let limit = |calls| {
+        let builder = AdaptiveLimit::builder("laboratory").algorithm(Aimd::default());
+        builder.initial(calls).max(calls).build().unwrap()
+    };
+    let (one, slow) =
+        (stack().adaptive_limit(limit(1)).build().unwrap(), Laboratory::new(&[(ms(50), Ok(1))]));
+    let mut first = Box::pin(one.read(|| slow.call()));
+    assert!(crate::poll_once(first.as_mut()).is_pending());
+    assert_eq!(reason(one.read(|| slow.call()).await), RejectReason::Overloaded);
+    assert_eq!((first.await, slow.made()), (Ok(1), 1));
+    let (limit, closed) = (limit(20), Laboratory::answering(&[Err(Trouble::Closed)]));
+    let stack = stack().retry(retry(3)).adaptive_limit(limit.clone()).build().unwrap();
+    assert!(stack.read(|| closed.call()).await.is_err());
+    assert_eq!((closed.made(), limit.limit()), (3, 14), "three tenths of what was left, rounded down");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttle_learns_from_every_try() {
+    let throttle = Throttle::builder("laboratory").calls_min(3).build().unwrap();
+    let closed = Laboratory::answering(&[Err(Trouble::Closed)]);
+    let stack = stack().retry(retry(3)).throttle(throttle.clone()).build().unwrap();
+    assert!(stack.read(|| closed.call()).await.is_err());
+    assert_eq!((closed.made(), throttle.chance()), (3, 0.75), "3 wanted, none accepted: 3 / (3 + 1)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warm_up_lets_few_in_and_gives_the_place_back() {
+    let warm_up = WarmUp::builder("laboratory").calls(1, 100).over(ms(3_600_000)).build().unwrap();
+    let (stack, slow) = (stack().warm_up(warm_up).build().unwrap(), Laboratory::new(&[(ms(50), Ok(1))]));
+    let mut first = Box::pin(stack.read(|| slow.call()));
+    assert!(crate::poll_once(first.as_mut()).is_pending());
+    assert_eq!(reason(stack.read(|| slow.call()).await), RejectReason::WarmingUp);
+    assert_eq!(first.await, Ok(1));
+    assert_eq!(stack.read(|| slow.call()).await, Ok(1));
 }

@@ -77,7 +77,7 @@ async fn the_time_of_a_limit_outside_runs_in_the_queue() {
 
 #[tokio::test(start_paused = true)]
 async fn the_time_of_a_limit_inside_begins_with_the_work() {
-    let stack = stack().bulkhead(bulkhead(1, 5)).time_out(ms(100)).build().unwrap();
+    let stack = stack().deadline(ms(900)).bulkhead(bulkhead(1, 5)).time_out(ms(100)).build().unwrap();
     let laboratory = Laboratory::new(&[(ms(60), Ok(1))]);
     let ends = join_all((0..4).map(|_| stack.read(|| laboratory.call()))).await;
     assert!(ends.iter().all(Result::is_ok));

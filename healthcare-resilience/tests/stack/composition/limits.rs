@@ -17,8 +17,12 @@ async fn a_time_limit_ends_the_wait_for_a_turn_and_costs_no_permit() {
     let (limit, laboratory) = (patient(), Laboratory::answering(&[Ok(1)]));
     limit.try_acquire().unwrap();
     let stack = stack().time_out(ms(100)).rate_limit(limit.clone()).build().unwrap();
+    let begun = tokio::time::Instant::now();
     let refused = stack.read(|| laboratory.call()).await.unwrap_err();
-    assert!(refused.rejection().is_some());
+    assert_eq!(
+        (refused.rejection().unwrap().reason(), begun.elapsed()),
+        (RejectReason::DeadlineOver, ms(100))
+    );
     assert_eq!((laboratory.made(), limit.waiting()), (0, 0));
     tokio::time::advance(Duration::from_secs(3600)).await;
     assert_eq!(stack.read(|| laboratory.call()).await, Ok(1));

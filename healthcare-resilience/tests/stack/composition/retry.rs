@@ -127,6 +127,16 @@ async fn a_stack_inside_a_stack_does_not_multiply_the_tries() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nor_through_a_hedge() {
+    let laboratory = Laboratory::answering(&[CLOSED]);
+    let inner = stack().retry(retry(3)).build().unwrap();
+    let outer = Stack::builder("outer").retry(retry(3)).hedge(crate::hedge(ms(5000))).build().unwrap();
+    let answer = outer.with(Guarded(by_trouble)).read(|| inner.read(|| laboratory.call())).await;
+    assert!(answer.is_err());
+    assert_eq!(laboratory.made(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_refusal_of_an_inner_stack_is_neutral_and_final_for_the_outer_one() {
     let (counter, inner_breaker) = (counter(), crate::breaker(1));
     inner_breaker.force_open();
