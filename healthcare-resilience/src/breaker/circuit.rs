@@ -223,7 +223,8 @@ impl CircuitBreaker {
     }
 
     /// Opens it as if calls had failed: something else has told that the callee is down. It is half-open when its open
-    /// time is over. Nothing happens while it is open anyway.
+    /// time is over. Nothing happens while it is open anyway, and what a hand has set stays: disabled, in metrics only or
+    /// forced open.
     pub fn trip(&self) {
         self.shared.machine.trip(self.shared.clock.now());
         self.shared.tell();

@@ -349,10 +349,10 @@ impl Machine {
         self.hot.0.word.store(Word::new(to, core.generation).0, Ordering::Release);
     }
 
-    /// Opens it as if the calls had failed. Nothing happens to one that refuses calls already.
+    /// Opens it as if the calls had failed. Nothing happens to one that refuses calls already, or that a hand has set.
     pub(crate) fn trip(&self, now: Moment) {
         let mut core = self.core.0.lock();
-        if matches!(self.word().state(), BreakerState::Open | BreakerState::ForcedOpen) {
+        if !matches!(self.word().state(), BreakerState::Closed | BreakerState::HalfOpen) {
             return;
         }
         self.open(&mut core, Tally::default(), BreakerCause::ByHand, now);

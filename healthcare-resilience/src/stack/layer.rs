@@ -8,7 +8,7 @@ use std::{
     future::Future,
     mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 use tower_layer::Layer;
 use tower_service::Service;
@@ -110,14 +110,14 @@ where
         let (stack, strategy, classifier) =
             (self.stack.clone(), self.strategy.clone(), self.classifier.clone());
         let priority = self.priority;
-        StackFuture(Box::pin(async move {
+        StackFuture(Some(Box::pin(async move {
             let call = Call { stack: stack.name, steps: &stack.steps, classifier, effect, priority };
             let first = Some((ready, request));
             let mut tries = Requests { first, service: clone, spare, strategy };
             let done =
                 if repeats { call.repeatedly(tries).await } else { call.once(|| tries.next_try(true)).await };
             done.map_err(boxed)
-        }))
+        })))
     }
 }
 
@@ -151,13 +151,20 @@ where
 
 /// The answer of a [`StackService`].
 #[must_use = "futures do nothing unless polled"]
-pub struct StackFuture<T>(Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>);
+pub struct StackFuture<T>(Option<Pin<Boxed<T>>>);
+
+type Boxed<T> = Box<dyn Future<Output = Result<T, BoxError>> + Send>;
 
 impl<T> Future for StackFuture<T> {
     type Output = Result<T, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
+        // Polled again after it resolved: stays pending, as a fused future does.
+        let Some(call) = self.0.as_mut() else { return Poll::Pending };
+        let done = ready!(call.as_mut().poll(cx));
+        // The holder may keep this future for long; the call must not live on inside it.
+        self.0 = None;
+        Poll::Ready(done)
     }
 }
 

@@ -121,22 +121,27 @@ impl<'a, C> Call<'a, C> {
             plan.deadline.map(|total| End { at: total.moment(), limit: plan.limit, level: level(at) });
         let end = total.map(|total| End::sooner(end, total));
         let mut token = None;
+        // The last try that was made. A refusal of a later one must not hide that something was sent.
+        let mut made: Option<Ending<T, E>> = None;
         loop {
             let (context, is_last) = plan.try_with(settings, |is_last| (Context::current(), is_last));
             let paid = Paid { tries: &mut tries, token: &mut token };
             let ending = self.one_try(at + 1, context, end, is_last, paid).await;
             // Else the call's own time was over, not that of the try.
             let Verdict::Class(class) = ending.verdict else { return ending };
+            let mut last =
+                |ending| if class == Class::Rejected { made.take().unwrap_or(ending) } else { ending };
             match plan.after(settings, class, tries.has_next()) {
                 Next::Return => {
                     settings.ended(plan.tries, class, None);
-                    return ending;
+                    return last(ending);
                 }
                 Next::GiveUp(why) => {
                     settings.ended(plan.tries, class, Some(why));
-                    return ending;
+                    return last(ending);
                 }
                 Next::Wait(wait, taken) => {
+                    made = Some(ending);
                     token = taken;
                     settings.waits(plan.tries, wait);
                     if !wait.is_zero() {

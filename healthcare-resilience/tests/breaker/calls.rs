@@ -237,3 +237,17 @@ impl Service<Ask> for Echo {
         }
     }
 }
+
+#[test]
+fn what_a_hand_has_set_is_not_tripped() {
+    let breaker = CircuitBreaker::builder("by-hand").build().unwrap();
+    for (set, state) in [
+        (CircuitBreaker::disable as fn(&CircuitBreaker), BreakerState::Disabled),
+        (CircuitBreaker::metrics_only, BreakerState::MetricsOnly),
+        (CircuitBreaker::force_open, BreakerState::ForcedOpen),
+    ] {
+        set(&breaker);
+        breaker.trip();
+        assert_eq!(breaker.state(), state);
+    }
+}

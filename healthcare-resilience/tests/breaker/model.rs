@@ -229,9 +229,9 @@ fn run(rules: Rules, steps: Vec<Step>) -> Result<(), TestCaseError> {
                     BreakerState::MetricsOnly => breaker.metrics_only(),
                     _ => breaker.reset(),
                 }
-                let is_refusing = matches!(model.state, BreakerState::Open | BreakerState::ForcedOpen);
+                let may_trip = matches!(model.state, BreakerState::Closed | BreakerState::HalfOpen);
                 let changes_nothing =
-                    if state == BreakerState::Open { is_refusing } else { model.state == state };
+                    if state == BreakerState::Open { !may_trip } else { model.state == state };
                 if state == BreakerState::Closed || !changes_nothing {
                     model.results.clear();
                     model.enter(state);

@@ -7,9 +7,9 @@ use crate::script::{plain, play};
 fn a_result_of_another_time_changes_nothing_but_the_count_of_such() {
     let begun = ["(", "disable (", "metrics (", "trip +30s ("];
     let ended = [
-        ("trip x", "=open #0/0/0"),
-        ("trip +30s (", "=half_open out=1 #0/0/0"),
-        ("trip +30s s", "=closed #0/0/0"),
+        ("reset trip x", "=open #0/0/0"),
+        ("reset trip +30s (", "=half_open out=1 #0/0/0"),
+        ("reset trip +30s s", "=closed #0/0/0"),
         ("force", "=forced_open"),
         ("force disable metrics f", "=metrics_only #1/1/0"),
         ("force reset f f", "=closed #2/2/0"),

@@ -155,3 +155,13 @@ async fn a_call_dropped_after_any_number_of_polls_leaves_nothing() {
         assert_eq!((laboratory.live(), bulkhead.in_flight(), bulkhead.waiting()), (0, 0, 0), "{polls} polls");
     }
 }
+
+#[tokio::test]
+async fn polled_again_after_it_resolved_it_stays_pending() {
+    let stack = builder().breaker(breaker(9)).build().unwrap();
+    let mut service = serve(stack, CloneAs(Effect::Read), &Laboratory::answering(&[Ok(1)]));
+    poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
+    let mut call = service.call("blood");
+    let _ = (&mut call).await;
+    assert!(Pin::new(&mut call).poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
+}
