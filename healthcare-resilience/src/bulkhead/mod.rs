@@ -22,7 +22,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 /// Lets so many calls be under way at once, so that one slow callee cannot take every task, thread and connection.
 /// Cheap to clone; every clone is the same bulkhead.
@@ -177,8 +177,8 @@ impl Bulkhead {
         Ok(tokio::spawn(Guarded::new(work, permit)))
     }
 
-    /// Waits for a place, then runs `work` in it on one of the runtime's blocking threads. Dropping this does not stop
-    /// work that has begun, and the place is taken until the work ends. Needs a tokio runtime.
+    /// Waits for a place, then runs `work` in it on one of the runtime's blocking threads. Dropping this keeps
+    /// work from beginning, but does not stop what has begun: that keeps its place until it ends. Needs a tokio runtime.
     ///
     /// A panic of `work` goes on here.
     ///
@@ -197,6 +197,8 @@ impl Bulkhead {
             let _permit = permit;
             work()
         });
+        // Work that has not begun when its caller leaves is not begun.
+        let _abandoned = AbortOnDrop(thread.abort_handle());
         match thread.await {
             Ok(result) => result.map_err(CallError::Inner),
             Err(error) => match error.try_into_panic() {
@@ -212,6 +214,15 @@ impl Bulkhead {
 
     fn turn_owned(&self) -> Turn<'static> {
         Turn::new(Held::Shared(self.shared.clone()))
+    }
+}
+
+/// Ends a task that nobody waits for, if it has not begun: a blocking one cannot be ended later.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -230,7 +230,8 @@ where
             this.timer.set(Some(tokio::time::sleep(delay)));
         }
         let Some(timer) = this.timer.as_mut().as_pin_mut() else { return Poll::Pending };
-        std::task::ready!(timer.poll(cx));
+        // Work that uses up its task's budget in each poll would keep the timer from ever being looked at.
+        std::task::ready!(Pin::new(&mut tokio::task::unconstrained(timer)).poll(cx));
         this.timer.set(None);
         let shared = this.running.shared();
         let now = shared.clock.now();

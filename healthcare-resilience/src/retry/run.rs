@@ -13,7 +13,7 @@ use std::{
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::time::Sleep;
+use tokio::{task::unconstrained, time::Sleep};
 
 /// Makes the tries of a call.
 pub(crate) trait Tries<F> {
@@ -158,5 +158,6 @@ fn until_late(
     if timer.is_none() {
         timer.set(Some(sleep_until(deadline, settings.clock.now())));
     }
-    timer.as_pin_mut().map_or(Poll::Pending, |timer| timer.poll(cx))
+    // Work that uses up its task's budget in each poll would keep the timer from ever being looked at.
+    timer.as_pin_mut().map_or(Poll::Pending, |timer| Pin::new(&mut unconstrained(timer)).poll(cx))
 }

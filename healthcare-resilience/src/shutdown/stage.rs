@@ -163,7 +163,7 @@ impl Stage {
         tokio::select! {
             biased;
             () = self.until_idle() => {}
-            () = hurry.cancelled() => {}
+            // In a hurry too: what is dropped ends at the next turn, and what it uses must not be closed before.
             () = tokio::time::sleep_until(cut_at + UNWIND) => {}
         }
         self.ledger().drained_at.get_or_insert_with(Instant::now);

@@ -336,8 +336,14 @@ impl<'a> Row<'a> {
                     self.wait(end, limit.acquire()).await?;
                     now = None;
                 }
-                // Around the row, not in it; a write passes them by.
-                Step::Retry(_) | Step::Hedge(_) => {}
+                // Around the row, not in it. A write passes them by, but not the time they allow in all.
+                Step::Retry(retry) => {
+                    if let Some(limit) = retry.total() {
+                        let at = now.get_or_insert_with(|| Clock::default().now()).after(limit);
+                        end = Some(End::sooner(end, End { at, limit, level }));
+                    }
+                }
+                Step::Hedge(_) => {}
             }
         }
         match end {

@@ -211,3 +211,25 @@ async fn places_that_come_as_the_wait_ends_are_not_lost() {
         assert!(rooms.iter().all(|room| (room.in_flight(), room.waiting()) == (0, 0)), "a place was lost");
     }
 }
+
+#[test]
+fn blocking_work_that_has_not_begun_is_not_begun_for_a_caller_who_left() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    let (release, held) = mpsc::channel::<()>();
+    let (began, has_begun) = mpsc::channel();
+    runtime.block_on(async {
+        let busy = tokio::task::spawn_blocking(move || held.recv());
+        let bulkhead = Bulkhead::builder("thread").max_calls(1).build().unwrap();
+        let work = move || began.send(()).map_err(|_| Never);
+        let mut call = Box::pin(bulkhead.run_blocking(work));
+        assert!(poll_once(call.as_mut()).is_pending());
+        drop(call);
+        release.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        // The one thread does its work in order: after this nothing of before is left.
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+        assert_eq!(bulkhead.in_flight(), 0);
+    });
+    assert!(has_begun.try_recv().is_err(), "it ran after its caller had left");
+}

@@ -297,3 +297,15 @@ fn handles_are_send_and_sync() {
     all::<Stage>();
     all::<healthcare_resilience::Token>();
 }
+
+#[tokio::test(start_paused = true)]
+async fn work_that_is_cut_off_in_a_hurry_still_unwinds() {
+    let shutdown = Shutdown::builder().stage("http", 20 * SECOND).build().unwrap();
+    let _request = shutdown.stage("http").unwrap().spawn("request", pending::<()>()).unwrap();
+    tokio::task::yield_now().await;
+    shutdown.cut_off();
+    let report = shutdown.drain().await;
+    let stage = report.stages.first().unwrap();
+    assert!(stage.stuck.is_empty(), "{report}");
+    assert_eq!(stage.cut_off.len(), 1, "{report}");
+}

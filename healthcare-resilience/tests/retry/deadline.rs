@@ -211,3 +211,10 @@ fn deadlines_are_read_on_the_policys_clock() {
     assert!(matches!(refused, Poll::Ready(Err(CallError::Rejected(_)))));
     assert_eq!(tries.get(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn work_that_uses_up_its_tasks_budget_is_ended_too() {
+    let retry = plain(3).total(Duration::from_millis(50)).build().unwrap();
+    let answer = retry.call(Effect::Read, crate::greedy).await;
+    assert!(matches!(answer, Err(CallError::Elapsed(_))), "{answer:?}");
+}

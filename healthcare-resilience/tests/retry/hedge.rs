@@ -288,3 +288,15 @@ async fn a_hedge_has_a_budget_of_its_own() {
     fn send<T: Send>(_: T) {}
     send(hedge.call(Effect::Read, || ready(Ok::<(), Fault>(()))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn work_that_uses_up_its_tasks_budget_is_hedged_too() {
+    let hedge = Hedge::builder("greedy").after(Duration::from_millis(50)).build().unwrap();
+    let tries = std::cell::Cell::new(0);
+    let greedy = || {
+        tries.set(tries.get() + 1);
+        crate::greedy()
+    };
+    hedge.call(Effect::Read, greedy).await.unwrap();
+    assert_eq!(tries.get(), 2);
+}

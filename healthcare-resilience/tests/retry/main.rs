@@ -81,3 +81,19 @@ fn flaky(failures: u32) -> (Counter, impl FnMut() -> std::future::Ready<Result<u
         std::future::ready(if tried <= failures { Err(Fault::Down) } else { Ok(tried) })
     })
 }
+
+/// Works for a second and stops only where its task's budget is used up: what is polled after it is told to wait.
+pub(crate) async fn greedy() -> Result<(), Fault> {
+    let begun = tokio::time::Instant::now();
+    // Another task moves the clock.
+    tokio::spawn(async {
+        for _ in 0..200 {
+            tokio::time::advance(Duration::from_millis(10)).await;
+        }
+    });
+    let places = tokio::sync::Semaphore::new(1);
+    while begun.elapsed() < SECOND {
+        drop(places.acquire().await);
+    }
+    Ok(())
+}

@@ -57,3 +57,12 @@ fn a_call_can_be_spawned() {
     send(&stack.read(|| laboratory.call()));
     send(&stack.write(laboratory.call()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_write_has_the_time_that_the_retry_allows_in_all() {
+    let laboratory = Laboratory::new(&[(ms(5000), Ok(1))]);
+    let policy = healthcare_resilience::Retry::builder("laboratory").total(ms(1000)).build().unwrap();
+    let builder = Stack::builder("laboratory").retry(policy);
+    let stack = builder.allow(healthcare_resilience::OrderRule::TimeOutInsideRetry).build().unwrap();
+    assert!(matches!(stack.write(laboratory.call()).await, Err(CallError::Elapsed(_))));
+}
