@@ -27,7 +27,7 @@ const LOOKS: usize = 4;
 const LOOKS_WHEN_FULL: usize = 64;
 /// Fewer keys than this are not worth a shard.
 const SHARD_KEYS: usize = 64;
-const SHARDS_MAX: usize = 256;
+const SHARDS_MAX: usize = 64;
 
 pub(crate) struct Table<K, V> {
     shards: Box<[Shard<K, V>]>,
@@ -51,7 +51,7 @@ struct Entries<K, V> {
 impl<K: Hash + Eq, V: Idle> Table<K, V> {
     /// A table of at most `max` keys, for so many processors.
     pub(crate) fn new(max: usize, processors: usize) -> Self {
-        let most = processors.saturating_mul(16).clamp(1, SHARDS_MAX);
+        let most = processors.saturating_mul(4).clamp(1, SHARDS_MAX);
         let shards = (max / SHARD_KEYS).clamp(1, most).next_power_of_two();
         let shard = || Shard(Mutex::new(Entries { table: HashTable::new(), cursor: 0 }));
         Self {
