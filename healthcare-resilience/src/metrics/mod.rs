@@ -7,7 +7,7 @@
 //! | --- | --- | --- | --- |
 //! | `resilience_calls_total` | counter | `outcome` | calls that were let through, by how they ended |
 //! | `resilience_rejected_total` | counter | `reason` | calls that were refused, by [`RejectReason::as_str`] |
-//! | `resilience_events_total` | counter | `event` | what happened besides: `retry`, `hedge`, `opened`, … |
+//! | `resilience_events_total` | counter | `event` | what happened besides: `retry`, `hedge`, `open`, … |
 //! | `resilience_call_seconds` | histogram | | how long calls took, in seconds |
 //! | `resilience_state` | gauge | | state as a number: 0 is normal, see each policy |
 //! | `resilience_in_flight` | gauge | | calls under way |

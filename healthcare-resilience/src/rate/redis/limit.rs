@@ -66,6 +66,9 @@ pub enum RateLimitEvent {
 }
 
 /// Marks one decision, so that asking for it again is not charged again. Remembered by the server for a minute.
+///
+/// It is the host's to choose, never the client's: whoever chooses it asks as often as they like for a minute, and is charged
+/// once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RateToken(u128);
 
@@ -78,7 +81,7 @@ impl RateToken {
 }
 
 impl From<u128> for RateToken {
-    /// A token of the caller's, such as the id of a request that may come again.
+    /// A token of the host's, such as the id it gave to a job that may come again. Not one that a client sent.
     fn from(id: u128) -> Self {
         Self(id)
     }
