@@ -1,0 +1,41 @@
+//! What a hit costs the heap.
+
+use healthcare_cache::{Cache, CacheKey, CachePolicy, CachedAs, KeyWriter, TtlClass};
+use healthcare_core::ClinicId;
+use uuid::Uuid;
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct BedKey {
+    clinic: ClinicId,
+    patient: Uuid,
+}
+
+impl CacheKey for BedKey {
+    fn clinic(&self) -> ClinicId {
+        self.clinic
+    }
+    fn subject(&self) -> Option<Uuid> {
+        Some(self.patient)
+    }
+}
+
+impl CachedAs for BedKey {
+    const KIND: &'static str = "bed";
+    fn write(&self, out: &mut KeyWriter) {
+        out.id(self.patient);
+    }
+}
+
+#[tokio::test]
+async fn a_hit_allocates_nothing() {
+    let policy = CachePolicy::of(TtlClass::Patient).build().unwrap();
+    let beds: Cache<BedKey, u32> = Cache::builder(policy).build().unwrap();
+    let key = BedKey { clinic: ClinicId::random(), patient: Uuid::now_v7() };
+    beds.get_or_load(&key, |_| async { Ok::<_, std::io::Error>(12) }).await.unwrap();
+    // moka sets up its own bookkeeping with the first looks.
+    let look = || assert_eq!(beds.get(&key).as_deref(), Some(&12));
+    look();
+    assert_eq!(allocation_counter::measure(look).count_total, 0);
+    let counts = allocation_counter::measure(|| drop(std::hint::black_box(Box::new(1))));
+    assert_eq!(counts.count_total, 1, "the counter counts");
+}
