@@ -5,6 +5,7 @@ mod cache;
 mod flight;
 mod mark;
 mod memory;
+mod node;
 mod policy;
 mod relation;
 mod shared;
@@ -18,10 +19,11 @@ mod tier;
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use crate::shared::{RedisShared, RedisSharedBuilder, RedisSharedError};
 pub use crate::{
-    cache::{Cache, CacheBuilder, CacheConfigError, CacheNode, CacheUsage, Cached, Load, Loaded},
+    cache::{Cache, CacheBuilder, CacheConfigError, CacheUsage, Cached, Load, Loaded},
     flight::LoadError,
     mark::{KeyWriter, Mark, Namer, ScopeMark},
     memory::{MemoryTier, MemoryTierBuilder, TierConfigError, Usage},
+    node::CacheNode,
     policy::{CacheLevel, CachePolicy, CachePolicyBuilder, PolicyError, TtlClass},
     relation::{CachedRelations, PurgingWriter, RELATION_LIFE, Related, RelationKey},
     shared::{

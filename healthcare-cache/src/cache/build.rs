@@ -1,5 +1,5 @@
-use super::{CacheNode, read::Cache};
-use crate::{CachePolicy, CachedAs};
+use super::read::Cache;
+use crate::{CacheNode, CachePolicy, CachedAs};
 use std::fmt;
 
 /// Room for a few tens of thousands of small values.

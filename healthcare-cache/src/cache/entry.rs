@@ -1,5 +1,7 @@
-use super::versions::{Fence, Versions};
-use crate::{CacheLevel, CachePolicy};
+use crate::{
+    CacheLevel, CachePolicy,
+    node::{Fence, Versions},
+};
 use std::{
     fmt,
     ops::Deref,

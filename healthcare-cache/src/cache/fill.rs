@@ -3,9 +3,12 @@ use super::{
     entry::{Entry, Times},
     load::What,
     read::{ENTRY_OVERHEAD, Inner},
-    versions::{Fence, Versions},
 };
-use crate::{CachedAs, Put, flight::LoadError};
+use crate::{
+    CachedAs, Put,
+    flight::LoadError,
+    node::{Fence, Versions},
+};
 use std::{hash::BuildHasher as _, sync::Arc, sync::atomic::Ordering, time::Duration};
 
 /// What a load brought, kept or not.

@@ -1,5 +1,5 @@
-use super::{CacheNode, Loaded, load::What, read::Cache};
-use crate::{CacheLevel, CachedAs, Put};
+use super::{Loaded, load::What, read::Cache};
+use crate::{CacheLevel, CacheNode, CachedAs, Put};
 use healthcare_core::ClinicId;
 use uuid::Uuid;
 

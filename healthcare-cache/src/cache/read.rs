@@ -1,5 +1,5 @@
 use super::{
-    CacheBuilder, CacheNode,
+    CacheBuilder,
     build::part,
     entry::{Age, Cached, Entry},
     fill::Found,
@@ -7,7 +7,7 @@ use super::{
     store::Store,
 };
 use crate::{
-    CachePolicy, CachedAs,
+    CacheNode, CachePolicy, CachedAs,
     flight::{Flight, LoadError, Table},
 };
 use std::{

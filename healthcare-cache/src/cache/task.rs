@@ -3,11 +3,11 @@ use super::{
     entry::{Age, Entry},
     fill::Found,
     read::{Cache, Glance, Inner},
-    versions::Fence,
 };
 use crate::{
     CachedAs,
     flight::{Boarding, Flight, Landing, LoadError, Outcome},
+    node::Fence,
 };
 use std::{error::Error, future::Future, sync::Arc, time::Duration};
 use tokio::{

@@ -1,5 +1,5 @@
 use super::{LoadError, Table};
-use crate::cache::Fence;
+use crate::node::Fence;
 use std::{
     hash::Hash,
     sync::{Arc, OnceLock},

@@ -7,7 +7,7 @@
 
 #[path = "../../src/flight/table.rs"]
 mod table;
-#[path = "../../src/cache/versions.rs"]
+#[path = "../../src/node/versions.rs"]
 mod versions;
 
 mod sync {

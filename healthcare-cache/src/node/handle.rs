@@ -72,35 +72,35 @@ impl CacheNode {
         self.0.versions.purge(Forget::Everything);
     }
 
-    pub(super) fn purge_key<K: CachedAs>(&self, key: &K) -> u64 {
+    pub(crate) fn purge_key<K: CachedAs>(&self, key: &K) -> u64 {
         self.purge_mark(self.0.namer.key(key))
     }
 
-    pub(super) fn expire_key<K: CachedAs>(&self, key: &K) {
+    pub(crate) fn expire_key<K: CachedAs>(&self, key: &K) {
         self.0.versions.expire(slot(self.0.namer.key(key)));
     }
 
-    pub(super) fn expire_tag(&self, clinic: ClinicId, tag: &str) {
+    pub(crate) fn expire_tag(&self, clinic: ClinicId, tag: &str) {
         self.0.versions.expire(self.tag_slot(clinic, tag));
     }
 
     /// A fence for a load of this key that begins now.
-    pub(super) fn fence<K: CachedAs>(&self, key: &K) -> Fence {
+    pub(crate) fn fence<K: CachedAs>(&self, key: &K) -> Fence {
         let namer = &self.0.namer;
         let own = slot(namer.key(key));
         let subject = key.subject().map_or(own, |subject| slot(namer.subject(key.clinic(), subject)));
         self.0.versions.fence(self.clinic_slot(key.clinic()), own, subject)
     }
 
-    pub(super) fn tag_slot(&self, clinic: ClinicId, tag: &str) -> u16 {
+    pub(crate) fn tag_slot(&self, clinic: ClinicId, tag: &str) -> u16 {
         slot(self.0.namer.tag(clinic, tag))
     }
 
-    pub(super) fn versions(&self) -> &Versions {
+    pub(crate) fn versions(&self) -> &Versions {
         &self.0.versions
     }
 
-    pub(super) fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         self.0.clock.monotonic()
     }
 
