@@ -2,11 +2,21 @@
 #![cfg(all(feature = "crypto", feature = "testing", feature = "clinical"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+use async_trait::async_trait;
 use healthcare_core::{
-    AccessError, Change, Create, Id, KeyError, KeyFile, KeyProvider, MasterKey, MemoryKeys, MemoryScopeKeys,
-    OutboxMessage, Patient, Phi, Record, ScopeKeys, SubjectKey, Vault, Write, patient, testing::Stage,
+    AccessError, CacheCipher, Change, ClinicId, Create, Id, KeyError, KeyFile, KeyProvider, MasterKey,
+    MemoryKeys, MemoryScopeKeys, OutboxMessage, Patient, Phi, Record, ScopeKeyStore, ScopeKeys, SubjectKey,
+    Vault, WrappedKey, Write, patient, testing::Stage,
 };
-use std::{os::unix::fs::PermissionsExt, sync::Arc};
+use std::{
+    collections::HashMap,
+    os::unix::fs::PermissionsExt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 struct Sealed {
@@ -163,12 +173,97 @@ async fn messages_replies_and_cursors_open_where_they_belong() {
 #[test]
 fn the_house_cipher_binds_purpose_clinic_and_context() {
     let cipher = vault().house_cipher();
-    let (here, there) = (healthcare_core::ClinicId::random(), healthcare_core::ClinicId::random());
+    let (here, there) = (ClinicId::random(), ClinicId::random());
     let sealed = cipher.seal("audit", here, b"7", b"Ada").unwrap();
     assert_eq!(cipher.open("audit", here, b"7", &sealed).unwrap().as_slice(), b"Ada");
     for (purpose, clinic, context) in [("users", here, b"7"), ("audit", there, b"7"), ("audit", here, b"8")] {
         assert!(cipher.open(purpose, clinic, context, &sealed).is_err(), "{purpose}");
     }
+}
+
+/// A store whose keys can be destroyed, and that answers late when told to.
+#[derive(Debug, Default)]
+struct Shreddable {
+    keys: Mutex<HashMap<ClinicId, WrappedKey>>,
+    is_late: AtomicBool,
+    asked: Notify,
+    answer: Notify,
+}
+
+#[async_trait]
+impl ScopeKeyStore for Shreddable {
+    async fn get(&self, clinic: ClinicId) -> Result<Option<WrappedKey>, KeyError> {
+        let key = self.keys.lock().unwrap().get(&clinic).cloned();
+        if self.is_late.load(Ordering::SeqCst) {
+            self.asked.notify_one();
+            self.answer.notified().await;
+        }
+        Ok(key)
+    }
+    async fn put_absent(&self, clinic: ClinicId, key: WrappedKey) -> Result<WrappedKey, KeyError> {
+        Ok(self.keys.lock().unwrap().entry(clinic).or_insert(key).clone())
+    }
+}
+
+fn ciphers() -> (Arc<Shreddable>, CacheCipher, CacheCipher) {
+    let store = Arc::new(Shreddable::default());
+    let keys = MemoryKeys::random().unwrap();
+    let cipher = || Arc::new(Vault::new(&keys, Arc::clone(&store) as _).unwrap()).cache_cipher();
+    (Arc::clone(&store), cipher(), cipher())
+}
+
+#[tokio::test]
+async fn a_cached_value_opens_on_every_node_in_its_own_place_alone() {
+    let (_, one, other) = ciphers();
+    let (here, there) = (ClinicId::random(), ClinicId::random());
+    assert!(one.held(here).is_none());
+    let sealed = one.keys(here).await.unwrap().seal(b"7", b"Ada").unwrap();
+    let keys = other.keys(here).await.unwrap();
+    assert_eq!(keys.open(b"7", &sealed).unwrap().as_slice(), b"Ada");
+    assert!(keys.open(b"8", &sealed).is_err(), "another context");
+    let abroad = other.keys(there).await.unwrap();
+    assert!(matches!(abroad.open(b"7", &sealed), Err(KeyError::UnknownKey(_))), "another clinic");
+    for bit in 0..sealed.len() * 8 {
+        let mut changed = sealed.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        assert!(keys.open(b"7", &changed).is_err(), "bit {bit}");
+    }
+    for length in 0..sealed.len() {
+        assert!(keys.open(b"7", &sealed[..length]).is_err(), "length {length}");
+    }
+    assert!(one.held(here).is_some());
+    assert!(!format!("{one:?}{keys:?}").contains("Ada"));
+}
+
+#[tokio::test]
+async fn a_destroyed_clinic_key_makes_its_cached_values_noise() {
+    let (store, one, other) = ciphers();
+    let clinic = ClinicId::random();
+    let sealed = one.keys(clinic).await.unwrap().seal(b"7", b"Ada").unwrap();
+    other.keys(clinic).await.unwrap();
+    store.keys.lock().unwrap().clear();
+    for cipher in [one, other] {
+        assert!(cipher.keys(clinic).await.unwrap().open(b"7", &sealed).is_ok(), "held still");
+        cipher.forget(clinic);
+        assert!(cipher.held(clinic).is_none());
+        assert!(cipher.keys(clinic).await.unwrap().open(b"7", &sealed).is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_was_being_loaded_when_it_was_forgotten_is_not_held() {
+    let (store, one, _) = ciphers();
+    let clinic = ClinicId::random();
+    one.keys(clinic).await.unwrap();
+    one.forget(clinic);
+    store.is_late.store(true, Ordering::SeqCst);
+    let (loaded, ()) = tokio::join!(one.keys(clinic), async {
+        store.asked.notified().await;
+        one.forget_where(|held| held == clinic);
+        store.answer.notify_one();
+    });
+    loaded.unwrap();
+    assert!(one.held(clinic).is_none());
 }
 
 #[test]

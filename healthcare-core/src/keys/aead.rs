@@ -15,6 +15,9 @@ use zeroize::Zeroizing;
 const VERSION: u8 = 1;
 const HEADER: usize = 1 + KeyId::LENGTH + NONCE_LEN;
 
+/// How many bytes longer than its content a message is.
+pub(super) const OVERHEAD: usize = HEADER + 16;
+
 /// Messages one subkey may seal in the life of a process. With random 96-bit nonces NIST SP 800-38D permits 2^32 for a key. The count
 /// is the process's own: over restarts and several processes nothing adds it up.
 const MESSAGES_MAX: u64 = 1 << 31;
@@ -113,16 +116,23 @@ impl Subkey {
     }
 
     pub(super) fn seal(&self, place: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.seal_after(&[], place, plain)
+    }
+
+    /// A message with `prefix` before it, which is not authenticated.
+    pub(super) fn seal_after(&self, prefix: &[u8], place: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
         if self.sealed.fetch_add(1, Ordering::Relaxed) >= MESSAGES_MAX {
             return Err(KeyError::Exhausted);
         }
         let nonce = random::<NONCE_LEN>()?;
-        let mut message = Vec::with_capacity(HEADER + plain.len() + AES_256_GCM.tag_len());
+        let mut message = Vec::with_capacity(prefix.len() + OVERHEAD + plain.len());
+        message.extend_from_slice(prefix);
         message.push(VERSION);
         message.extend_from_slice(self.id.as_bytes());
         message.extend_from_slice(nonce.as_slice());
         message.extend_from_slice(plain);
-        let (header, body) = message.split_at_mut(HEADER);
+        let (_, sealed) = message.split_at_mut(prefix.len());
+        let (header, body) = sealed.split_at_mut(HEADER);
         let aad = Aad::from(bind(header, place));
         let tag = self
             .key
@@ -130,6 +140,12 @@ impl Subkey {
             .map_err(|_| KeyError::System)?;
         message.extend_from_slice(tag.as_ref());
         Ok(message)
+    }
+
+    /// Lets the key have sealed all it may.
+    #[cfg(test)]
+    pub(super) fn spend(&self) {
+        self.sealed.store(MESSAGES_MAX, Ordering::Relaxed);
     }
 
     pub(super) fn open(&self, place: &[u8], message: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
@@ -201,7 +217,7 @@ mod tests {
     #[test]
     fn a_key_seals_a_limited_number_of_messages() {
         let key = subkey(1, b"column");
-        key.sealed.store(MESSAGES_MAX, Ordering::Relaxed);
+        key.spend();
         assert!(matches!(key.seal(b"here", b"Ada"), Err(KeyError::Exhausted)));
     }
 

@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! master key (provider: file, environment, a KMS of yours)
-//!   └─ wraps ── scope key, one per clinic ── subkeys: column · wrap · queue · reply · cursor · index · source · fingerprint
+//!   └─ wraps ── scope key, one per clinic ── subkeys: column · wrap · queue · reply · cursor · cache · index · source · fingerprint
 //!                 └─ wraps ── subject key, one per person ── column: destroy it and the person's rows are noise
 //! ```
 
 mod aead;
+mod cache;
 #[cfg(feature = "key-files")]
 mod files;
 mod master;
@@ -15,6 +16,7 @@ mod scope;
 mod vault;
 
 pub use aead::KeyError;
+pub use cache::{CacheCipher, CacheKeys};
 #[cfg(feature = "key-files")]
 pub use files::{KeyFile, KeyVariable};
 pub use master::{KeyId, KeyProvider, MasterKey, MemoryKeys};

@@ -1,14 +1,14 @@
 //! The keys of one clinic, and of the people in it.
 
 use super::{
-    KeyError, KeyId,
+    CacheKeys, KeyError, KeyId,
     aead::{self, Subkey, place},
 };
 use crate::{ClinicId, Cursor, OutboxMessage};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, sync::Arc};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -46,6 +46,7 @@ pub struct ScopeKeys {
     queue: Subkey,
     reply: Subkey,
     cursor: Subkey,
+    pub(super) cache: Arc<CacheKeys>,
     index: hmac::Key,
     source: hmac::Key,
     fingerprint: hmac::Key,
@@ -73,6 +74,7 @@ impl ScopeKeys {
             queue: subkey(b"scope-queue")?,
             reply: subkey(b"scope-reply")?,
             cursor: subkey(b"scope-cursor")?,
+            cache: Arc::new(CacheKeys::new(clinic, id, bytes)?),
             index: mac(b"scope-index")?,
             source: mac(b"scope-source")?,
             fingerprint: mac(b"scope-fingerprint")?,

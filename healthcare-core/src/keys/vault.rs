@@ -1,7 +1,7 @@
 //! The vault: every clinic's keys, loaded when they are needed.
 
 use super::{
-    KeyError, KeyId, KeyProvider, MasterKey, ScopeKeys, WrappedKey,
+    CacheCipher, KeyError, KeyId, KeyProvider, MasterKey, ScopeKeys, WrappedKey,
     aead::{self, Subkey, key_of, place},
 };
 use crate::{ClinicId, ClinicScope};
@@ -50,7 +50,15 @@ impl ScopeKeyStore for MemoryScopeKeys {
 pub struct Vault {
     masters: Vec<MasterKey>,
     store: Arc<dyn ScopeKeyStore>,
-    scopes: RwLock<HashMap<ClinicId, Arc<ScopeKeys>>>,
+    scopes: RwLock<Scopes>,
+}
+
+/// The scope keys that were unwrapped.
+#[derive(Default)]
+struct Scopes {
+    held: HashMap<ClinicId, Arc<ScopeKeys>>,
+    /// How often something was forgotten: a key whose look-up began before is not held afterwards.
+    forgotten: u64,
 }
 
 impl fmt::Debug for Vault {
@@ -80,20 +88,45 @@ impl Vault {
     /// # Errors
     /// [`KeyError`] when they cannot be loaded, unwrapped or stored.
     pub async fn scope(&self, scope: ClinicScope) -> Result<Arc<ScopeKeys>, KeyError> {
-        let clinic = scope.clinic();
-        if let Some(keys) = self.scopes.read().unwrap_or_else(PoisonError::into_inner).get(&clinic) {
-            return Ok(Arc::clone(keys));
+        self.keys_of(scope.clinic()).await
+    }
+
+    /// Forgets the unwrapped keys of a clinic, and those that are being loaded: for when their wrapped form was destroyed or
+    /// replaced. Each process is to be told, for nothing else ends a key that it holds; what holds the keys already goes on
+    /// until it lets go of them.
+    pub fn forget(&self, clinic: ClinicId) {
+        self.forget_where(|held| held == clinic);
+    }
+
+    /// Forgets the unwrapped keys of all clinics of which `is_meant` says so: for who knows them by another name.
+    pub fn forget_where(&self, is_meant: impl Fn(ClinicId) -> bool) {
+        let mut scopes = self.scopes.write().unwrap_or_else(PoisonError::into_inner);
+        scopes.forgotten = scopes.forgotten.wrapping_add(1);
+        scopes.held.retain(|clinic, _| !is_meant(*clinic));
+    }
+
+    pub(super) fn held(&self, clinic: ClinicId) -> Option<Arc<ScopeKeys>> {
+        self.scopes.read().unwrap_or_else(PoisonError::into_inner).held.get(&clinic).cloned()
+    }
+
+    pub(super) async fn keys_of(&self, clinic: ClinicId) -> Result<Arc<ScopeKeys>, KeyError> {
+        if let Some(keys) = self.held(clinic) {
+            return Ok(keys);
         }
+        let forgotten = self.scopes.read().unwrap_or_else(PoisonError::into_inner).forgotten;
         let wrapped = match self.store.get(clinic).await? {
             Some(wrapped) => wrapped,
             None => self.store.put_absent(clinic, self.new_scope_key(clinic)?).await?,
         };
         let keys = Arc::new(self.unwrap(clinic, &wrapped)?);
         let mut scopes = self.scopes.write().unwrap_or_else(PoisonError::into_inner);
-        if scopes.len() >= Self::SCOPES_MAX {
-            scopes.clear();
+        if scopes.forgotten != forgotten {
+            return Ok(keys);
         }
-        Ok(Arc::clone(scopes.entry(clinic).or_insert(keys)))
+        if scopes.held.len() >= Self::SCOPES_MAX {
+            scopes.held.clear();
+        }
+        Ok(Arc::clone(scopes.held.entry(clinic).or_insert(keys)))
     }
 
     fn new_scope_key(&self, clinic: ClinicId) -> Result<WrappedKey, KeyError> {
@@ -112,6 +145,12 @@ impl Vault {
         let plain = wrap.open(&scope_place(clinic), &wrapped.0)?;
         let (id, bytes) = plain.split_first_chunk::<{ KeyId::LENGTH }>().ok_or(KeyError::DoesNotOpen)?;
         ScopeKeys::new(clinic, KeyId::from_bytes(*id), bytes.first_chunk().ok_or(KeyError::DoesNotOpen)?)
+    }
+
+    /// A cipher for caches outside the process. Give a cache this, and not the vault.
+    #[must_use]
+    pub fn cache_cipher(self: &Arc<Self>) -> CacheCipher {
+        CacheCipher::new(Arc::clone(self))
     }
 
     /// A cipher for what must open without the database: the audit log of each clinic, the users of the house.
