@@ -15,17 +15,25 @@ mod http;
 mod metrics;
 mod overload;
 mod rate;
+#[cfg(feature = "redis")]
+mod redis;
 mod retry;
 mod shutdown;
 mod stack;
 mod start;
 mod sync;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 mod time_out;
 mod window;
 
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use crate::rate::{RateLimitEvent, RateToken, RedisRateLimit, RedisRateLimitBuilder, WhileAway};
+pub use crate::{
+    rate::{RateLimitEvent, RateToken, RedisRateLimit, RedisRateLimitBuilder, WhileAway},
+    redis::{RedisInput, RedisLink, RedisScript},
+};
 #[cfg(feature = "signal")]
 #[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
 pub use crate::shutdown::SecondSignal;

@@ -1,8 +1,10 @@
-use crate::{SECRET, builder, connect, fresh, link::Counted, reason, server::Server};
+use crate::{SECRET, builder, connect, fresh, reason};
 use healthcare_resilience::{
     Clock, ClockHand, Deadline, Quota, RateLimitEvent, RedisRateLimit, RedisRateLimitBuilder, RejectReason,
     WhileAway,
+    testing::{FaultyRedis, RedisServer},
 };
+use redis::aio::MultiplexedConnection;
 use std::{
     future::Future as _,
     pin::pin,
@@ -14,8 +16,11 @@ const SHORT: Duration = Duration::from_millis(50);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A limit whose pauses pass when the hand moves, and whose time-out is short.
-async fn set_up(server: &Server, quota: Quota) -> (RedisRateLimitBuilder, Counted, ClockHand) {
-    let connection = Counted::new(connect(&server.url()).await);
+async fn set_up(
+    server: &RedisServer,
+    quota: Quota,
+) -> (RedisRateLimitBuilder, FaultyRedis<MultiplexedConnection>, ClockHand) {
+    let connection = FaultyRedis::new(connect(&server.url()).await);
     let (clock, hand) = Clock::manual();
     let builder = builder(quota, connection.clone()).time_out(SHORT).pause(PAUSE).failures(3).clock(clock);
     (builder, connection, hand)
@@ -43,7 +48,7 @@ async fn come_back(limit: &RedisRateLimit, hand: &ClockHand) {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_silent_server_costs_a_few_time_outs_and_then_one_in_each_pause() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let (builder, connection, hand) = set_up(&server, Quota::per_hour(1000)).await;
     let limit = builder.build().unwrap();
     let mut events = limit.events();
@@ -71,7 +76,7 @@ async fn a_silent_server_costs_a_few_time_outs_and_then_one_in_each_pause() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn one_slow_answer_is_not_yet_away() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let (builder, _, hand) = set_up(&server, Quota::per_hour(1000)).await;
     let limit = builder.build().unwrap();
     come_back(&limit, &hand).await;
@@ -87,7 +92,7 @@ async fn one_slow_answer_is_not_yet_away() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn the_share_of_an_instance_is_all_it_gives_out_alone() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let (builder, _, hand) = set_up(&server, Quota::per_minute(60).burst(40)).await;
     let limit = builder.while_away(WhileAway::LocalShare { instances: 4 }).build().unwrap();
     server.stall();
@@ -114,7 +119,7 @@ async fn the_share_of_an_instance_is_all_it_gives_out_alone() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn losing_the_server_is_no_new_burst() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let (builder, _, hand) = set_up(&server, Quota::per_hour(40)).await;
     let limit =
         builder.while_away(WhileAway::LocalShare { instances: 4 }).time_out(PAUSE * 20).build().unwrap();
@@ -134,7 +139,7 @@ async fn losing_the_server_is_no_new_burst() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn open_lets_everything_through_only_while_away() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let (builder, _, hand) = set_up(&server, Quota::per_hour(1)).await;
     let limit = builder.while_away(WhileAway::Open).build().unwrap();
     server.stall();
@@ -157,7 +162,7 @@ async fn open_lets_everything_through_only_while_away() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_killed_server_is_missed_and_found_again() {
-    let mut server = Server::start();
+    let mut server = RedisServer::start();
     let pool = deadpool_redis::Config::from_url(server.url())
         .create_pool(Some(deadpool_redis::Runtime::Tokio1))
         .unwrap();
@@ -180,7 +185,7 @@ async fn a_killed_server_is_missed_and_found_again() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_caller_in_a_hurry_says_nothing_of_the_server() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let (builder, _, _) = set_up(&server, Quota::per_hour(10)).await;
     let limit = builder.time_out(PAUSE * 20).build().unwrap();
     server.stall();
@@ -197,7 +202,7 @@ async fn a_caller_in_a_hurry_says_nothing_of_the_server() {
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_dropped_decision_leaves_nothing_behind() {
     for lease in [1, 5] {
-        let server = Server::start();
+        let server = RedisServer::start();
         let (builder, _, _) = set_up(&server, Quota::per_hour(100)).await;
         let limit = builder.lease(lease).time_out(PAUSE * 20).build().unwrap();
         let key = fresh();
@@ -218,7 +223,7 @@ async fn a_dropped_decision_leaves_nothing_behind() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_probe_that_is_dropped_does_not_keep_the_server_away() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let (builder, _, hand) = set_up(&server, Quota::per_hour(1000)).await;
     let limit = builder.build().unwrap();
     server.stall();
@@ -237,7 +242,7 @@ async fn a_probe_that_is_dropped_does_not_keep_the_server_away() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn strangers_do_not_fill_the_memory_of_an_instance_alone() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let (builder, _, _) = set_up(&server, Quota::per_hour(40)).await;
     let limit = builder.while_away(WhileAway::LocalShare { instances: 4 }).max_keys(100).build().unwrap();
     drop(server);

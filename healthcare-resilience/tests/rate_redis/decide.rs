@@ -1,6 +1,7 @@
-use crate::{SECRET, builder, connect, fresh, link::Counted, reason, server::Server, shared};
+use crate::{SECRET, builder, connect, fresh, reason, shared};
 use healthcare_resilience::{
     AddressKey, Clock, Moment, Quota, RateConfigError, RateToken, RedisRateLimit, RejectReason, WhileAway,
+    testing::{FaultyRedis, RedisServer},
 };
 use std::{net::IpAddr, time::Duration};
 
@@ -69,9 +70,9 @@ async fn the_clocks_of_the_instances_do_not_matter() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_decision_is_one_round_trip_and_two_when_the_script_was_forgotten() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let mut admin = connect(&server.url()).await;
-    let connection = Counted::new(admin.clone());
+    let connection = FaultyRedis::new(admin.clone());
     let limit = builder(Quota::per_hour(100), connection.clone()).build().unwrap();
     let key = fresh();
     limit.acquire(&key).await.unwrap();
@@ -105,7 +106,7 @@ async fn a_decision_with_a_token_is_charged_once() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn an_answer_that_is_lost_is_asked_for_again_and_charged_once() {
-    let connection = Counted::new(shared().await);
+    let connection = FaultyRedis::new(shared().await);
     let limit = builder(Quota::per_hour(10), connection.clone()).retry_lost(true).build().unwrap();
     let key = fresh();
     limit.acquire(&key).await.unwrap();
@@ -123,7 +124,7 @@ async fn an_answer_that_is_lost_is_asked_for_again_and_charged_once() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn keys_hide_whom_they_limit_and_go_when_the_bucket_is_full() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let mut admin = connect(&server.url()).await;
     let limit = builder(Quota::per_minute(60), admin.clone()).build().unwrap();
     let address: IpAddr = "192.0.2.1".parse().unwrap();
@@ -149,7 +150,7 @@ async fn keys_hide_whom_they_limit_and_go_when_the_bucket_is_full() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn permits_come_back_by_the_servers_clock_and_then_the_key_goes() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let mut admin = connect(&server.url()).await;
     // This clock stands still.
     let (clock, _hand) = Clock::manual();
@@ -168,7 +169,7 @@ async fn permits_come_back_by_the_servers_clock_and_then_the_key_goes() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_key_that_is_gone_is_a_full_bucket() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let mut admin = connect(&server.url()).await;
     let limit = builder(Quota::per_hour(2), admin.clone()).build().unwrap();
     limit.acquire_many("k", 2).await.unwrap();
@@ -180,7 +181,7 @@ async fn a_key_that_is_gone_is_a_full_bucket() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_servers_clock_that_stepped_back_costs_one_interval() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let mut admin = connect(&server.url()).await;
     let limit = builder(Quota::per_minute(60), admin.clone()).build().unwrap();
     limit.acquire("k").await.unwrap();
@@ -198,7 +199,7 @@ async fn a_servers_clock_that_stepped_back_costs_one_interval() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn in_a_cluster_the_keys_of_a_decision_lie_in_one_slot() {
-    let server = Server::with(&["--cluster-enabled", "yes"]);
+    let server = RedisServer::with(&["--cluster-enabled", "yes"]);
     let mut admin = connect(&server.url()).await;
     redis::cmd("CLUSTER").arg("ADDSLOTSRANGE").arg(0).arg(16_383).exec_async(&mut admin).await.unwrap();
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);

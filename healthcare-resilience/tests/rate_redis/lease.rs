@@ -1,12 +1,12 @@
-use crate::{builder, fresh, link::Counted, reason, shared};
+use crate::{builder, fresh, reason, shared};
 use futures_util::future::join_all;
-use healthcare_resilience::{Clock, Quota, RateToken, RejectReason};
+use healthcare_resilience::{Clock, Quota, RateToken, RejectReason, testing::FaultyRedis};
 use std::time::Duration;
 
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_lease_is_spent_without_asking() {
-    let connection = Counted::new(shared().await);
+    let connection = FaultyRedis::new(shared().await);
     let limit = builder(Quota::per_hour(100), connection.clone()).lease(10).build().unwrap();
     let key = fresh();
     limit.acquire(&key).await.unwrap();
@@ -39,7 +39,7 @@ async fn leases_give_out_the_burst_and_not_one_more() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn callers_at_once_fetch_one_lease_and_not_one_each() {
-    let connection = Counted::new(shared().await);
+    let connection = FaultyRedis::new(shared().await);
     let limit = builder(Quota::per_hour(1000), connection.clone()).lease(10).build().unwrap();
     let key = fresh();
     limit.acquire(&key).await.unwrap();
@@ -52,7 +52,7 @@ async fn callers_at_once_fetch_one_lease_and_not_one_each() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_flood_of_one_key_is_refused_here() {
-    let connection = Counted::new(shared().await);
+    let connection = FaultyRedis::new(shared().await);
     let limit = builder(Quota::per_hour(10), connection.clone()).lease(10).build().unwrap();
     let key = fresh();
     limit.acquire_many(&key, 10).await.unwrap();
@@ -67,7 +67,7 @@ async fn a_flood_of_one_key_is_refused_here() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn what_was_not_used_in_time_is_given_up() {
-    let connection = Counted::new(shared().await);
+    let connection = FaultyRedis::new(shared().await);
     let (clock, hand) = Clock::manual();
     let limit = builder(Quota::per_hour(100), connection.clone()).lease(10).clock(clock).build().unwrap();
     let key = fresh();
@@ -97,7 +97,7 @@ async fn a_lease_never_lies_here_twice() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_decision_with_a_token_passes_the_lease() {
-    let connection = Counted::new(shared().await);
+    let connection = FaultyRedis::new(shared().await);
     let limit = builder(Quota::per_hour(100), connection.clone()).lease(10).build().unwrap();
     let key = fresh();
     limit.acquire(&key).await.unwrap();
@@ -109,7 +109,7 @@ async fn a_decision_with_a_token_passes_the_lease() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn keys_beyond_the_memory_are_asked_for_one_by_one() {
-    let connection = Counted::new(shared().await);
+    let connection = FaultyRedis::new(shared().await);
     let limit = builder(Quota::per_hour(100), connection.clone()).lease(10).max_keys(5).build().unwrap();
     let keys: Vec<String> = (0..50).map(|_| fresh()).collect();
     for key in &keys {

@@ -1,14 +1,15 @@
-//! Rate limits over a real Redis: with its clock, its restarts and its silences, from one process and from several.
-#![cfg(feature = "deadpool")]
+//! Over a real Redis, with its clock, its restarts and its silences: links, scripts and rate limits, from one process and
+//! from several.
+#![cfg(all(feature = "deadpool", feature = "testing"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 mod away;
+mod cluster;
 mod decide;
 mod layer;
 mod lease;
-mod link;
 mod processes;
-mod server;
+mod script;
 
 use healthcare_resilience::{Quota, RedisRateLimit, RedisRateLimitBuilder, RejectReason, Rejection};
 use redis::aio::{ConnectionLike, MultiplexedConnection};

@@ -1,7 +1,7 @@
 //! Eight processes with one limit. Each is this test program again, running `worker` alone.
 
-use crate::{SECRET, connect, fresh, server::Server};
-use healthcare_resilience::{Clock, Moment, Quota, RedisRateLimit, WhileAway};
+use crate::{SECRET, connect, fresh};
+use healthcare_resilience::{Clock, Moment, Quota, RedisRateLimit, WhileAway, testing::RedisServer};
 use std::{
     io::{BufRead as _, BufReader},
     process::{Child, Command, Stdio},
@@ -91,7 +91,7 @@ fn assert_windows(mut all: Vec<Admission>, over: u64) {
     }
 }
 
-fn run(server: &Server, lease: u32, time: Duration) -> Vec<Vec<Admission>> {
+fn run(server: &RedisServer, lease: u32, time: Duration) -> Vec<Vec<Admission>> {
     let key = fresh();
     let micros = u64::try_from(time.as_micros()).unwrap();
     let start = |number| start(&job(&server.url(), &key, number, lease, micros));
@@ -102,7 +102,7 @@ fn run(server: &Server, lease: u32, time: Duration) -> Vec<Vec<Admission>> {
 #[test]
 #[ignore = "needs Redis: cargo xtask test"]
 fn eight_processes_with_wrong_clocks_keep_one_limit() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let all = run(&server, 1, Duration::from_secs(2)).concat();
     assert!(all.len() > BURST as usize, "only {} admitted: nothing came back", all.len());
     assert_windows(all, 0);
@@ -112,7 +112,7 @@ fn eight_processes_with_wrong_clocks_keep_one_limit() {
 #[ignore = "needs Redis: cargo xtask test"]
 fn leases_are_over_by_one_for_each_process_at_most() {
     const LEASE: u32 = 5;
-    let server = Server::start();
+    let server = RedisServer::start();
     let all = run(&server, LEASE, Duration::from_secs(2)).concat();
     assert!(all.len() > BURST as usize, "only {} admitted: nothing came back", all.len());
     assert_windows(all, u64::from(LEASE) * PROCESSES as u64);
@@ -121,7 +121,7 @@ fn leases_are_over_by_one_for_each_process_at_most() {
 #[test]
 #[ignore = "needs Redis: cargo xtask test"]
 fn stalls_of_half_a_second_never_multiply_the_limit() {
-    let server = Server::start();
+    let server = RedisServer::start();
     let key = fresh();
     let start = |number| start(&job(&server.url(), &key, number, 1, 4_000_000));
     let mut children: Vec<Child> = (0..PROCESSES).map(start).collect();
@@ -143,7 +143,7 @@ fn stalls_of_half_a_second_never_multiply_the_limit() {
 #[test]
 #[ignore = "needs Redis: cargo xtask test"]
 fn while_the_server_is_dead_each_process_has_its_share() {
-    let mut server = Server::start();
+    let mut server = RedisServer::start();
     let key = fresh();
     let start = |number| start(&job(&server.url(), &key, number, 1, 3_000_000));
     let mut children: Vec<Child> = (0..PROCESSES).map(start).collect();

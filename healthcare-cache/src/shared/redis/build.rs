@@ -1,9 +1,9 @@
 use super::{
-    link::{Cloned, Link},
     script::Scripts,
     tier::{Inner, RedisShared},
 };
 use crate::shared::limits::{SharedLimits, SharedLimitsError};
+use healthcare_resilience::RedisLink;
 use redis::aio::ConnectionLike;
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedisSharedError {
-    /// Neither a connection nor a pool was given.
-    #[error("call connection(..), or pool(..) with the feature deadpool")]
+    /// Neither a link nor a connection nor a pool was given.
+    #[error("call link(..), connection(..), or pool(..) with the feature deadpool")]
     NoConnection,
     /// A prefix that is empty, longer than 64 bytes, or could move keys to another slot of a cluster.
     #[error("a prefix is 1 to 64 letters, digits, or any of : _ - .")]
@@ -26,7 +26,7 @@ pub enum RedisSharedError {
 #[derive(Debug)]
 #[must_use = "call build()"]
 pub struct RedisSharedBuilder {
-    link: Option<Box<dyn Link>>,
+    link: Option<RedisLink>,
     prefix: String,
     limits: SharedLimits,
 }
@@ -36,18 +36,22 @@ impl RedisSharedBuilder {
         Self { link: None, prefix: "cache".to_owned(), limits: SharedLimits::default() }
     }
 
-    /// The host's own connection, whose clones share a socket. Give it a time-out: the tier has none of its own.
-    pub fn connection<C: ConnectionLike + Clone + Send + Sync + 'static>(mut self, connection: C) -> Self {
-        self.link = Some(Box::new(Cloned(connection)));
+    /// The host's own Redis. Give it a time-out: the tier has none of its own.
+    pub fn link(mut self, link: RedisLink) -> Self {
+        self.link = Some(link);
         self
+    }
+
+    /// The host's own connection, whose clones share a socket. Give it a time-out, too.
+    pub fn connection(self, connection: impl ConnectionLike + Clone + Send + Sync + 'static) -> Self {
+        self.link(RedisLink::new(connection))
     }
 
     /// The host's own pool.
     #[cfg(feature = "deadpool")]
     #[cfg_attr(docsrs, doc(cfg(feature = "deadpool")))]
-    pub fn pool(mut self, pool: deadpool_redis::Pool) -> Self {
-        self.link = Some(Box::new(super::link::Pooled(pool)));
-        self
+    pub fn pool(self, pool: deadpool_redis::Pool) -> Self {
+        self.link(RedisLink::pool(pool))
     }
 
     /// What all keys begin with; `cache` when never called. Nodes that share values share it.

@@ -2,7 +2,6 @@
 
 mod build;
 mod known;
-mod link;
 mod script;
 mod tier;
 mod value;

@@ -1,10 +1,4 @@
-use super::{
-    build::RedisSharedBuilder,
-    known::Known,
-    link::Link,
-    script::{Code, Question, Scripts},
-    value,
-};
+use super::{build::RedisSharedBuilder, known::Known, script::Scripts, value};
 use crate::{
     Mark, ScopeMark,
     shared::{
@@ -15,6 +9,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
+use healthcare_resilience::{RedisInput, RedisLink, RedisScript};
 use redis::{FromRedisValue, Value};
 use std::{sync::Arc, time::Duration};
 
@@ -37,7 +32,7 @@ pub struct RedisShared(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    link: Box<dyn Link>,
+    link: RedisLink,
     scripts: Scripts,
     prefix: String,
     limits: SharedLimits,
@@ -55,7 +50,7 @@ impl RedisShared {
 }
 
 impl Inner {
-    pub(super) fn new(link: Box<dyn Link>, scripts: Scripts, prefix: String, limits: SharedLimits) -> Self {
+    pub(super) fn new(link: RedisLink, scripts: Scripts, prefix: String, limits: SharedLimits) -> Self {
         Self { link, scripts, prefix, limits, known: Known::default() }
     }
 
@@ -68,21 +63,25 @@ impl Inner {
     }
 
     /// The keys and arguments that all scripts about a clinic begin with.
-    fn question(&self, scope: ScopeMark) -> Question {
+    fn question(&self, scope: ScopeMark) -> RedisInput {
         let (epoch, number) = self.known.of(scope);
-        Question::default()
+        RedisInput::new()
             .key(self.name(scope, "s"))
             .key(self.name(scope, "m"))
             .arg(format!("{:016x}", fastrand::u64(..)))
             .arg(format!("{epoch:016x}"))
-            .number(number)
-            .number(self.known.generation())
-            .number(self.limits.markers_ms())
+            .arg(number)
+            .arg(self.known.generation())
+            .arg(self.limits.markers_ms())
     }
 
-    async fn run<T: FromRedisValue>(&self, code: &Code, question: &Question) -> Result<T, SharedError> {
+    async fn run<T: FromRedisValue>(
+        &self,
+        code: &RedisScript,
+        question: &RedisInput,
+    ) -> Result<T, SharedError> {
         let value =
-            code.run(&*self.link, question).await.map_err(|error| SharedError::Away(Box::new(error)))?;
+            code.run(&self.link, question).await.map_err(|error| SharedError::Away(Box::new(error)))?;
         redis::from_redis_value(value).map_err(|_| SharedError::Garbled)
     }
 
@@ -99,7 +98,12 @@ impl Inner {
         Ok(Seen { epoch, number, generation })
     }
 
-    async fn seen(&self, scope: ScopeMark, code: &Code, question: &Question) -> Result<Seen, SharedError> {
+    async fn seen(
+        &self,
+        scope: ScopeMark,
+        code: &RedisScript,
+        question: &RedisInput,
+    ) -> Result<Seen, SharedError> {
         let (epoch, number, generation): (String, u64, u64) = self.run(code, question).await?;
         self.learn(scope, &epoch, number, generation)
     }
@@ -107,8 +111,8 @@ impl Inner {
     async fn verdict(
         &self,
         scope: ScopeMark,
-        code: &Code,
-        question: &Question,
+        code: &RedisScript,
+        question: &RedisInput,
     ) -> Result<Verdict, SharedError> {
         let (epoch, number, generation, verdict): Answer<u8> = self.run(code, question).await?;
         self.learn(scope, &epoch, number, generation)?;
@@ -156,7 +160,7 @@ impl SharedTier for RedisShared {
         }
         let mut question = self.0.question(scope);
         for &key in keys {
-            question = question.key(self.0.value_name(scope, key)).arg(key.0);
+            question = question.key(self.0.value_name(scope, key)).arg(&key.0);
         }
         let (epoch, number, generation, found): Answer<Vec<Value>> =
             self.0.run(&self.0.scripts.fetch, &question).await?;
@@ -181,12 +185,12 @@ impl SharedTier for RedisShared {
             .question(scope)
             .key(self.0.value_name(scope, entry.key))
             .arg(format!("{:016x}", entry.seen.epoch))
-            .number(entry.seen.number)
-            .number(life)
+            .arg(entry.seen.number)
+            .arg(life)
             .arg(value::encode(&entry))
-            .arg(entry.key.0);
+            .arg(&entry.key.0);
         for mark in entry.marks {
-            question = question.arg(mark.0);
+            question = question.arg(&mark.0);
         }
         Ok(match self.0.verdict(scope, &self.0.scripts.fill, &question).await? {
             Verdict::Current => Filled::Stored,
@@ -197,9 +201,9 @@ impl SharedTier for RedisShared {
 
     async fn check(&self, scope: ScopeMark, marks: &[Mark], seen: Seen) -> Result<Verdict, SharedError> {
         limits::named(marks.len())?;
-        let mut question = self.0.question(scope).arg(format!("{:016x}", seen.epoch)).number(seen.number);
+        let mut question = self.0.question(scope).arg(format!("{:016x}", seen.epoch)).arg(seen.number);
         for mark in marks {
-            question = question.arg(mark.0);
+            question = question.arg(&mark.0);
         }
         self.0.verdict(scope, &self.0.scripts.check, &question).await
     }
@@ -208,7 +212,7 @@ impl SharedTier for RedisShared {
         limits::named(forget.marks.len() + forget.keys.len())?;
         let mut question = self.0.asked_to_forget(scope, forget.verb, "marks");
         for &mark in forget.marks.iter().chain(forget.keys) {
-            question = question.arg(mark.0);
+            question = question.arg(&mark.0);
         }
         if forget.verb == Verb::Purge {
             for &key in forget.keys {
@@ -243,10 +247,10 @@ impl SharedTier for RedisShared {
             .0
             .question(scope)
             .arg(hexadecimal(token))
-            .number(self.0.limits.bar_ms(longest)?)
-            .number(u64::from(self.0.limits.bars_kept));
+            .arg(self.0.limits.bar_ms(longest)?)
+            .arg(u64::from(self.0.limits.bars_kept));
         for mark in marks {
-            question = question.arg(mark.0);
+            question = question.arg(&mark.0);
         }
         self.0.seen(scope, &self.0.scripts.bar, &question).await?;
         Ok(SharedBar::new(scope, marks.to_vec(), token))
@@ -254,30 +258,27 @@ impl SharedTier for RedisShared {
 
     async fn lift(&self, bar: &SharedBar) -> Result<Seen, SharedError> {
         limits::entry_marks(bar.marks.len())?;
-        let mut question = self
-            .0
-            .question(bar.scope)
-            .arg(hexadecimal(bar.token))
-            .number(u64::from(self.0.limits.marks_kept));
+        let mut question =
+            self.0.question(bar.scope).arg(hexadecimal(bar.token)).arg(u64::from(self.0.limits.marks_kept));
         for mark in &bar.marks {
-            question = question.arg(mark.0);
+            question = question.arg(&mark.0);
         }
         self.0.seen(bar.scope, &self.0.scripts.lift, &question).await
     }
 }
 
 impl Inner {
-    fn asked_to_forget(&self, scope: ScopeMark, verb: Verb, what: &str) -> Question {
+    fn asked_to_forget(&self, scope: ScopeMark, verb: Verb, what: &str) -> RedisInput {
         let verb = match verb {
             Verb::Purge => "purge",
             Verb::Expire => "expire",
         };
-        self.question(scope).arg(verb).number(u64::from(self.limits.marks_kept)).arg(what)
+        self.question(scope).arg(verb).arg(u64::from(self.limits.marks_kept)).arg(what)
     }
 
     async fn ask_generation(&self, what: &str) -> Result<u64, SharedError> {
         let question =
-            Question::default().key(format!("{}:g", self.prefix)).number(self.known.generation()).arg(what);
+            RedisInput::new().key(format!("{}:g", self.prefix)).arg(self.known.generation()).arg(what);
         let generation = self.run(&self.scripts.generation, &question).await?;
         Ok(self.known.hear(generation))
     }

@@ -2,7 +2,6 @@
 
 mod contract;
 mod model;
-mod server;
 mod setbacks;
 mod wire;
 

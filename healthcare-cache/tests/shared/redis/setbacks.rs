@@ -1,16 +1,17 @@
 //! Servers that restart, run full, are set back, or whose keys others touch.
 
-use super::{CLINIC, KEY, TAG, connect, fence, fill, fresh, is_kept, keep, purge, server::Server, tier, url};
+use super::{CLINIC, KEY, TAG, connect, fence, fill, fresh, is_kept, keep, purge, tier, url};
 use healthcare_cache::{
     Fetched, Filled, Forget, Mark, NewEntry, RedisShared, ScopeMark, SharedTier as _, Verb,
     testing::shared_limits,
 };
+use healthcare_resilience::testing::RedisServer;
 use std::time::Duration;
 
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_purge_outlives_a_restart_that_keeps_everything() {
-    let mut server = Server::with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
+    let mut server = RedisServer::with(&["--appendonly", "yes", "--appendfsync", "always"]);
     let node = tier(connect(&server.url()).await, "a");
     keep(&node).await;
     let old = fence(&node).await;
@@ -27,7 +28,7 @@ async fn a_purge_outlives_a_restart_that_keeps_everything() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn nothing_is_valid_after_a_restart_that_kept_nothing() {
-    let mut server = Server::with(&["--save", "", "--appendonly", "no"]);
+    let mut server = RedisServer::start();
     let node = tier(connect(&server.url()).await, "a");
     keep(&node).await;
     let old = fence(&node).await;
@@ -43,7 +44,7 @@ async fn nothing_is_valid_after_a_restart_that_kept_nothing() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_server_that_was_set_back_is_noticed() {
-    let mut server = Server::with(&["--save", "", "--appendonly", "no"]);
+    let mut server = RedisServer::start();
     let mut connection = connect(&server.url()).await;
     let pool = deadpool_redis::Config::from_url(server.url())
         .create_pool(Some(deadpool_redis::Runtime::Tokio1))
@@ -68,7 +69,7 @@ async fn a_server_that_was_set_back_is_noticed() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_purge_goes_through_when_memory_is_full() {
-    let server = Server::with(&["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]);
+    let server = RedisServer::with(&["--maxmemory-policy", "noeviction"]);
     let mut connection = connect(&server.url()).await;
     let node = tier(connection.clone(), "a");
     keep(&node).await;
@@ -88,7 +89,7 @@ async fn a_purge_goes_through_when_memory_is_full() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn what_is_evicted_leaves_nothing_stale() {
-    let server = Server::with(&["--save", "", "--appendonly", "no", "--maxmemory-policy", "allkeys-random"]);
+    let server = RedisServer::with(&["--maxmemory-policy", "allkeys-random"]);
     let mut connection = connect(&server.url()).await;
     let node = tier(connection.clone(), "a");
     // The scripts take room, too.

@@ -1,8 +1,9 @@
 //! What goes over the wire: how often, and how little it tells.
 
-use super::{CLINIC, KEY, TAG, connect, fence, fresh, keep, purge, server::Server, tier, url};
+use super::{CLINIC, KEY, TAG, connect, fence, fresh, keep, purge, tier, url};
 use healthcare_cache::{Forget, Mark, Namer, NewEntry, SharedTier as _, Verb};
 use healthcare_core::ClinicId;
+use healthcare_resilience::testing::RedisServer;
 use redis::aio::MultiplexedConnection;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -24,7 +25,7 @@ async fn calls(connection: &mut MultiplexedConnection) -> BTreeMap<String, u64> 
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn each_call_is_one_round_trip() {
-    let server = Server::with(&["--save", "", "--appendonly", "no"]);
+    let server = RedisServer::start();
     let mut connection = connect(&server.url()).await;
     let node = tier(connection.clone(), "a");
     let forget = Forget { marks: &[TAG], keys: &[KEY], verb: Verb::Purge };
@@ -53,7 +54,7 @@ async fn each_call_is_one_round_trip() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_server_that_was_told_to_forget_scripts_is_told_them_again() {
-    let server = Server::with(&["--save", "", "--appendonly", "no"]);
+    let server = RedisServer::start();
     let mut connection = connect(&server.url()).await;
     let node = tier(connection.clone(), "a");
     keep(&node).await;
@@ -65,7 +66,7 @@ async fn a_server_that_was_told_to_forget_scripts_is_told_them_again() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn the_wire_tells_nothing_and_stays_in_one_slot() {
-    let server = Server::with(&["--save", "", "--appendonly", "no"]);
+    let server = RedisServer::start();
     let address = server.url().replace("redis://", "").replace('/', "");
     let mut monitor = tokio::net::TcpStream::connect(address).await.unwrap();
     monitor.write_all(b"MONITOR\r\n").await.unwrap();

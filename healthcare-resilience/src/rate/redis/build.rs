@@ -2,12 +2,11 @@ use super::{
     away::WhileAway,
     lease::{Digest, Leases},
     limit::{RedisRateLimit, Shared},
-    link::{self, Link},
     reach::Reach,
     script::GcraScript,
 };
 use crate::{
-    Clock, KeyedRateLimit, Quota, RateConfigError,
+    Clock, KeyedRateLimit, Quota, RateConfigError, RedisLink,
     metrics::PolicyMetrics,
     rate::{gcra::Gcra, keyed::KEYS_MAX},
 };
@@ -29,7 +28,7 @@ pub struct RedisRateLimitBuilder {
     name: &'static str,
     quota: Option<Quota>,
     secret: Vec<u8>,
-    link: Option<Box<dyn Link>>,
+    link: Option<RedisLink>,
     time_out: Duration,
     failures_max: u32,
     pause: Duration,
@@ -70,20 +69,23 @@ impl RedisRateLimitBuilder {
         self
     }
 
-    /// The host's connection, whose clones share one socket: a `MultiplexedConnection`, a `ConnectionManager`, or a
-    /// cluster's. This or a pool is needed. It has to find its way back by itself after a restart of the server, as a
-    /// `ConnectionManager` does.
-    pub fn connection<C: ConnectionLike + Clone + Send + Sync + 'static>(mut self, connection: C) -> Self {
-        self.link = Some(Box::new(link::Shared(connection)));
+    /// The host's Redis. This, a connection or a pool is needed.
+    pub fn link(mut self, link: RedisLink) -> Self {
+        self.link = Some(link);
         self
+    }
+
+    /// The host's connection, whose clones share one socket: a `MultiplexedConnection`, a `ConnectionManager`, or a
+    /// cluster's. It has to find its way back by itself after a restart of the server, as a `ConnectionManager` does.
+    pub fn connection(self, connection: impl ConnectionLike + Clone + Send + Sync + 'static) -> Self {
+        self.link(RedisLink::new(connection))
     }
 
     /// The host's pool.
     #[cfg(feature = "deadpool")]
     #[cfg_attr(docsrs, doc(cfg(feature = "deadpool")))]
-    pub fn pool(mut self, pool: deadpool_redis::Pool) -> Self {
-        self.link = Some(Box::new(link::Pooled(pool)));
-        self
+    pub fn pool(self, pool: deadpool_redis::Pool) -> Self {
+        self.link(RedisLink::pool(pool))
     }
 
     /// How long one decision may take before it is made here instead; 100 ms when never called.

@@ -2,13 +2,12 @@ use super::{
     away::WhileAway,
     build::RedisRateLimitBuilder,
     lease::{Digest, Known, Leases},
-    link::Link,
     reach::{Reach, Turn},
     script::{Answer, GcraScript, Question},
 };
 use crate::{
-    Clock, Deadline, KeyedRateLimit, Quota, RateDecision, RejectReason, Rejection, metrics::PolicyMetrics,
-    rate::gcra::Gcra,
+    Clock, Deadline, KeyedRateLimit, Quota, RateDecision, RedisLink, RejectReason, Rejection,
+    metrics::PolicyMetrics, rate::gcra::Gcra,
 };
 use redis::{RedisError, RedisResult};
 use std::{fmt, sync::Arc, time::Duration};
@@ -41,7 +40,7 @@ pub(super) struct Shared {
     /// In microseconds, the unit of the server's clock.
     pub(super) gcra: Gcra,
     pub(super) secret: ring::hmac::Key,
-    pub(super) link: Box<dyn Link>,
+    pub(super) link: RedisLink,
     pub(super) script: GcraScript,
     pub(super) reach: Reach,
     pub(super) time_out: Duration,
@@ -270,8 +269,8 @@ impl Shared {
             wanted,
             decision_ms: DECISION_MS,
         };
-        match self.script.ask(&*self.link, &question).await {
-            Err(error) if self.retry_lost && is_lost(&error) => self.script.ask(&*self.link, &question).await,
+        match self.script.ask(&self.link, &question).await {
+            Err(error) if self.retry_lost && is_lost(&error) => self.script.ask(&self.link, &question).await,
             answered => answered,
         }
     }

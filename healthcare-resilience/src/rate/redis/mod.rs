@@ -4,7 +4,6 @@ mod away;
 mod build;
 mod lease;
 mod limit;
-mod link;
 mod reach;
 mod script;
 
