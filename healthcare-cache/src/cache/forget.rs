@@ -1,5 +1,5 @@
 use super::{Loaded, load::What, read::Cache};
-use crate::{CacheLevel, CacheNode, CachedAs, Put};
+use crate::{CacheLevel, CacheNode, CachedAs, Put, Reach};
 use healthcare_core::ClinicId;
 use uuid::Uuid;
 
@@ -11,63 +11,64 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     /// For what comes from a source use [`get_or_load`](Self::get_or_load): there, a purge of the subject or a tag between
     /// reading the source and keeping the value is noticed. Here, the value counts as read when this is called. Each call also forgets what shares the key's slot, one entry
     /// in 65,536 for each of its marks: not for values that change many times a second.
-    pub fn set(&self, key: &K, value: impl Into<Loaded<V>>) -> Put {
+    pub async fn set(&self, key: &K, value: impl Into<Loaded<V>>) -> Put {
         let loaded = value.into();
         if matches!(loaded.what, What::NotModified) {
             return Put::Stale;
         }
         let inner = &*self.inner;
         let begun = inner.node.now();
-        let number = inner.node.purge_key(key);
-        let fence = inner.node.fence(key).at(number);
+        let renewed = inner.node.renew(key).await;
+        let fence = inner.node.fence(key).at(renewed.number);
         inner.fill(key, fence, begun, loaded, None).map_or(Put::Stale, |(_, put)| put)
     }
 
     /// Lets a value count as over. Above [`CacheLevel::Standard`] it is purged instead.
-    pub fn expire(&self, key: &K) {
+    pub async fn expire(&self, key: &K) -> Reach {
         if self.inner.policy.level() > CacheLevel::Standard {
-            self.purge(key);
+            self.purge(key).await
         } else {
-            self.inner.node.expire_key(key);
+            self.inner.node.expire_key(key).await
         }
     }
 
     /// Lets what has the tag count as over. Above [`CacheLevel::Standard`] it is purged instead.
     ///
     /// It reaches all caches of the node; those of a higher level purge only when they are asked themselves.
-    pub fn expire_tag(&self, clinic: ClinicId, tag: &str) {
+    pub async fn expire_tag(&self, clinic: ClinicId, tag: &str) -> Reach {
         if self.inner.policy.level() > CacheLevel::Standard {
-            self.purge_tag(clinic, tag);
+            self.purge_tag(clinic, tag).await
         } else {
-            self.inner.node.expire_tag(clinic, tag);
+            self.inner.node.expire_tag(clinic, tag).await
         }
     }
 
     /// Forgets a value.
-    pub fn purge(&self, key: &K) {
-        self.inner.node.purge_key(key);
+    pub async fn purge(&self, key: &K) -> Reach {
+        let reach = self.inner.node.purge_key(key).await;
         self.inner.values.remove(key);
         self.inner.negatives.remove(key);
+        reach
     }
 
     /// As [`CacheNode::purge_tag`], in all caches of the node.
-    pub fn purge_tag(&self, clinic: ClinicId, tag: &str) {
-        self.inner.node.purge_tag(clinic, tag);
+    pub async fn purge_tag(&self, clinic: ClinicId, tag: &str) -> Reach {
+        self.inner.node.purge_tag(clinic, tag).await
     }
 
     /// As [`CacheNode::purge_subject`], in all caches of the node.
-    pub fn purge_subject(&self, clinic: ClinicId, subject: Uuid) {
-        self.inner.node.purge_subject(clinic, subject);
+    pub async fn purge_subject(&self, clinic: ClinicId, subject: Uuid) -> Reach {
+        self.inner.node.purge_subject(clinic, subject).await
     }
 
     /// As [`CacheNode::purge_clinic`], in all caches of the node.
-    pub fn purge_clinic(&self, clinic: ClinicId) {
-        self.inner.node.purge_clinic(clinic);
+    pub async fn purge_clinic(&self, clinic: ClinicId) -> Reach {
+        self.inner.node.purge_clinic(clinic).await
     }
 
     /// As [`CacheNode::purge_all`], in all caches of the node.
-    pub fn purge_all(&self) {
-        self.inner.node.purge_all();
+    pub async fn purge_all(&self) -> Reach {
+        self.inner.node.purge_all().await
     }
 
     /// The node it belongs to.

@@ -46,7 +46,7 @@ pub(super) const ENTRY_OVERHEAD: u32 = 320;
 /// let key = BedKey { clinic: ClinicId::random(), patient: Uuid::now_v7() };
 /// let bed = beds.get_or_load(&key, |_| async { Ok::<_, std::io::Error>(12) }).await?;
 /// assert_eq!(*bed, 12);
-/// beds.purge_subject(key.clinic, key.patient);
+/// beds.purge_subject(key.clinic, key.patient).await;
 /// assert!(beds.get(&key).is_none());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;

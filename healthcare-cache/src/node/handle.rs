@@ -1,4 +1,7 @@
-use super::versions::{Fence, Forget, Versions};
+use super::{
+    Reach,
+    versions::{Fence, Forget, Versions},
+};
 use crate::{CachedAs, Mark, Namer};
 use healthcare_core::{ClinicId, Clock, SystemClock};
 use std::{fmt, sync::Arc, time::Duration};
@@ -16,11 +19,22 @@ const CLINICS: usize = 4_096;
 /// use uuid::Uuid;
 ///
 /// let node = CacheNode::new();
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// // One increment, whatever the caches hold.
-/// node.purge_subject(ClinicId::random(), Uuid::now_v7());
+/// node.purge_subject(ClinicId::random(), Uuid::now_v7()).await;
+/// # });
+/// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct CacheNode(Arc<Shared>);
+
+/// A value was forgotten, for one that takes its place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Renewed {
+    /// The number of the purge here: the fence of the new value.
+    pub(crate) number: u64,
+    pub(crate) reach: Reach,
+}
 
 struct Shared {
     versions: Versions,
@@ -52,36 +66,49 @@ impl CacheNode {
         Self(Arc::new(Shared { versions: Versions::new(SLOTS, CLINICS), namer, clock }))
     }
 
+    /// Forgets a value, in every cache of the node that keeps one under such a key. What a load brings that is under way now
+    /// is not kept.
+    pub async fn purge_key<K: CachedAs>(&self, key: &K) -> Reach {
+        self.renew(key).await.reach
+    }
+
     /// Forgets everything about one person, or another subject. What a load brings that is under way now is not kept.
-    pub fn purge_subject(&self, clinic: ClinicId, subject: Uuid) {
+    pub async fn purge_subject(&self, clinic: ClinicId, subject: Uuid) -> Reach {
         self.purge_mark(self.0.namer.subject(clinic, subject));
+        Reach::Everyone
     }
 
     /// Forgets everything of a clinic that was tagged with this.
-    pub fn purge_tag(&self, clinic: ClinicId, tag: &str) {
+    pub async fn purge_tag(&self, clinic: ClinicId, tag: &str) -> Reach {
         self.purge_mark(self.0.namer.tag(clinic, tag));
+        Reach::Everyone
     }
 
     /// Forgets everything of a clinic.
-    pub fn purge_clinic(&self, clinic: ClinicId) {
+    pub async fn purge_clinic(&self, clinic: ClinicId) -> Reach {
         self.0.versions.purge(Forget::Clinic(self.clinic_slot(clinic)));
+        Reach::Everyone
     }
 
     /// Forgets everything.
-    pub fn purge_all(&self) {
+    pub async fn purge_all(&self) -> Reach {
         self.0.versions.purge(Forget::Everything);
+        Reach::Everyone
     }
 
-    pub(crate) fn purge_key<K: CachedAs>(&self, key: &K) -> u64 {
-        self.purge_mark(self.0.namer.key(key))
+    /// Forgets a value, for one that is to take its place.
+    pub(crate) async fn renew<K: CachedAs>(&self, key: &K) -> Renewed {
+        Renewed { number: self.purge_mark(self.0.namer.key(key)), reach: Reach::Everyone }
     }
 
-    pub(crate) fn expire_key<K: CachedAs>(&self, key: &K) {
+    pub(crate) async fn expire_key<K: CachedAs>(&self, key: &K) -> Reach {
         self.0.versions.expire(slot(self.0.namer.key(key)));
+        Reach::Everyone
     }
 
-    pub(crate) fn expire_tag(&self, clinic: ClinicId, tag: &str) {
+    pub(crate) async fn expire_tag(&self, clinic: ClinicId, tag: &str) -> Reach {
         self.0.versions.expire(self.tag_slot(clinic, tag));
+        Reach::Everyone
     }
 
     /// A fence for a load of this key that begins now.

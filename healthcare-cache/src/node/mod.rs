@@ -1,7 +1,8 @@
 //! What the caches of a process share: the clock, the names, and the numbers by which they forget.
 
 mod handle;
+mod reach;
 mod versions;
 
-pub use self::handle::CacheNode;
 pub(crate) use self::versions::{Fence, Versions};
+pub use self::{handle::CacheNode, reach::Reach};

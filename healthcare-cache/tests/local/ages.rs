@@ -79,8 +79,8 @@ async fn a_caller_waits_for_a_soft_time_only_when_there_is_something_to_serve() 
 #[tokio::test(start_paused = true)]
 async fn a_value_may_ask_for_a_shorter_life_and_not_for_a_longer() {
     let rig = Rig::new(policy().build().unwrap());
-    rig.cache.set(&key(1), Loaded::new(1).life(secs(60)));
-    rig.cache.set(&key(2), Loaded::new(1).life(secs(86_400)));
+    rig.cache.set(&key(1), Loaded::new(1).life(secs(60))).await;
+    rig.cache.set(&key(2), Loaded::new(1).life(secs(86_400))).await;
     rig.clock.advance(secs(30));
     assert!(rig.cache.get(&key(1)).unwrap().is_stale());
     rig.clock.advance(secs(30));
@@ -103,11 +103,11 @@ async fn that_there_is_none_is_remembered_for_its_own_time() {
     assert_eq!(rig.quick(&key(1)).await.unwrap(), 1);
     // Whoever creates it purges its subject.
     rig.cache.get_or_load_option(&key(2), none).await.unwrap();
-    rig.cache.purge_subject(key(2).clinic, key(2).patient);
+    rig.cache.purge_subject(key(2).clinic, key(2).patient).await;
     assert_eq!(rig.quick(&key(2)).await.unwrap(), 1);
     // Without a life for it, it is not remembered.
     let rig = Rig::new(policy().build().unwrap());
     rig.cache.get_or_load_option(&key(1), none).await.unwrap();
     assert_eq!(rig.quick(&key(1)).await.unwrap(), 1);
-    assert_eq!(rig.cache.set(&key(1), Loaded::not_modified()), Put::Stale);
+    assert_eq!(rig.cache.set(&key(1), Loaded::not_modified()).await, Put::Stale);
 }

@@ -1,7 +1,7 @@
 //! Whatever fills the cache, and whatever made it forget: the older value does not come back.
 
 use crate::rig::{Rig, key, secs};
-use healthcare_cache::{CacheLevel, CachePolicy, LoadError, Loaded, TtlClass};
+use healthcare_cache::{CacheLevel, CachePolicy, LoadError, Loaded, Reach, TtlClass};
 use std::{io, sync::Arc};
 
 #[derive(Debug, Clone, Copy)]
@@ -49,18 +49,22 @@ fn policy() -> CachePolicy {
         .unwrap()
 }
 
-fn forget(rig: &Rig, what: Forget) {
+async fn forget(rig: &Rig, what: Forget) {
     let (cache, key) = (&rig.cache, key(1));
-    match what {
-        Forget::Key => cache.purge(&key),
-        Forget::Subject => cache.purge_subject(key.clinic, key.patient),
-        Forget::Tag => cache.purge_tag(key.clinic, "tag"),
-        Forget::Clinic => cache.purge_clinic(key.clinic),
-        Forget::All => cache.purge_all(),
-        Forget::Set => drop(cache.set(&key, Loaded::new(2).tag("tag"))),
-        Forget::Expire => cache.expire(&key),
-        Forget::ExpireTag => cache.expire_tag(key.clinic, "tag"),
-    }
+    let reach = match what {
+        Forget::Key => cache.purge(&key).await,
+        Forget::Subject => cache.purge_subject(key.clinic, key.patient).await,
+        Forget::Tag => cache.purge_tag(key.clinic, "tag").await,
+        Forget::Clinic => cache.purge_clinic(key.clinic).await,
+        Forget::All => cache.purge_all().await,
+        Forget::Set => {
+            cache.set(&key, Loaded::new(2).tag("tag")).await;
+            Reach::Everyone
+        }
+        Forget::Expire => cache.expire(&key).await,
+        Forget::ExpireTag => cache.expire_tag(key.clinic, "tag").await,
+    };
+    assert_eq!(reach, Reach::Everyone);
 }
 
 /// Leaves a load under way that has read 1 and not answered; what the cache serves meanwhile is 1 or nothing.
@@ -108,7 +112,7 @@ async fn an_old_load_never_lands_after_it_was_forgotten() {
             let rig = Rig::new(policy());
             under_way(&rig, path).await;
             rig.source.write(2);
-            forget(&rig, what);
+            forget(&rig, what).await;
             let wanted = |found: Option<u64>| assert!(found.is_none_or(|v| v == 2), "{path:?}, {what:?}");
             wanted(rig.cache.get(&key(1)).map(|value| *value));
             // A load that begins now is not made to share the old one, unless only its tag was named: that is seen when it ends.
@@ -128,7 +132,7 @@ async fn a_load_that_ends_right_after_a_purge_is_not_kept() {
             let rig = Rig::new(policy());
             under_way(&rig, path).await;
             rig.source.write(2);
-            forget(&rig, what);
+            forget(&rig, what).await;
             rig.source.gate.add_permits(1);
             rig.settle().await;
             let found = rig.cache.get(&key(1)).map(|value| *value);
@@ -159,7 +163,7 @@ async fn who_comes_after_a_purge_does_not_share_a_load_from_before() {
         let rig = Rig::new(policy());
         under_way(&rig, Path::Load).await;
         rig.source.write(2);
-        forget(&rig, what);
+        forget(&rig, what).await;
         let (cache, loader) = (rig.cache.clone(), rig.slow());
         let later = tokio::spawn(async move { cache.get_or_load(&key(1), loader).await });
         // Both loads may end; a set has the value already.
@@ -176,7 +180,7 @@ async fn nobody_waits_for_a_load_that_was_overtaken() {
         let rig = Rig::new(policy());
         under_way(&rig, Path::Load).await;
         rig.source.write(2);
-        forget(&rig, what);
+        forget(&rig, what).await;
         assert_eq!(rig.quick(&key(1)).await.unwrap(), 2, "{what:?}");
         rig.source.gate.add_permits(1);
         rig.settle().await;
@@ -191,7 +195,7 @@ async fn others_keep_what_they_have() {
         let other = crate::rig::key_of(2, 2, 2);
         rig.quick(&key(1)).await.unwrap();
         rig.quick(&other).await.unwrap();
-        forget(&rig, what);
+        forget(&rig, what).await;
         assert_eq!(rig.cache.get(&other).is_some(), !matches!(what, Forget::All), "{what:?}");
     }
 }
@@ -208,7 +212,7 @@ async fn a_purge_beats_everything_that_serves_old_values() {
             // It is served for as long as nothing was purged, also by a failing source.
             assert_eq!(*rig.cache.get_or_load(&key(1), failing).await.unwrap(), 1);
             rig.settle().await;
-            forget(&rig, what);
+            forget(&rig, what).await;
             for _ in 0..3 {
                 let found = rig.cache.get_or_load(&key(1), failing).await;
                 assert!(matches!(found, Err(LoadError::Failed(_))), "{what:?} at {age}: {found:?}");
@@ -228,7 +232,7 @@ async fn a_purge_while_a_caller_waits_takes_its_old_value_away() {
     let (cache, loader) = (rig.cache.clone(), rig.slow());
     let waiting = tokio::spawn(async move { cache.get_or_load(&key(1), loader).await });
     rig.source.has_read(2).await;
-    rig.cache.purge(&key(1));
+    rig.cache.purge(&key(1)).await;
     assert!(matches!(waiting.await.unwrap(), Err(LoadError::TimedOut(_))));
     rig.source.gate.add_permits(1);
     rig.settle().await;
@@ -241,9 +245,11 @@ async fn what_is_expired_may_still_be_served() {
     for by_tag in [false, true] {
         rig.quick(&key(1)).await.unwrap();
         rig.settle().await;
-        let expire =
-            || if by_tag { rig.cache.expire_tag(key(1).clinic, "tag") } else { rig.cache.expire(&key(1)) };
-        expire();
+        if by_tag {
+            rig.cache.expire_tag(key(1).clinic, "tag").await;
+        } else {
+            rig.cache.expire(&key(1)).await;
+        }
         rig.source.write(7 + u64::from(by_tag));
         assert!(rig.cache.get(&key(1)).unwrap().is_stale());
         rig.quick(&key(1)).await.unwrap();
@@ -257,7 +263,7 @@ async fn what_is_expired_may_still_be_served() {
         let policy = if fail_safe { policy.fail_safe(secs(60)) } else { policy };
         let rig = Rig::new(policy.build().unwrap());
         rig.quick(&key(1)).await.unwrap();
-        rig.cache.expire(&key(1));
+        rig.cache.expire(&key(1)).await;
         assert!(rig.cache.get(&key(1)).is_none());
         let found =
             rig.cache.get_or_load(&key(1), |_| async { Err::<u64, _>(io::Error::other("down")) }).await;

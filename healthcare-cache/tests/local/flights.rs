@@ -74,7 +74,7 @@ async fn a_load_that_was_overtaken_does_not_take_the_next_one_along() {
     let first = call(rig.slow());
     rig.source.has_read(1).await;
     rig.source.write(2);
-    rig.cache.purge(&key(1));
+    rig.cache.purge(&key(1)).await;
     let second = call(rig.slow());
     rig.source.has_read(2).await;
     rig.source.gate.add_permits(1);

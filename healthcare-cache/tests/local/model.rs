@@ -251,40 +251,42 @@ async fn run(level: CacheLevel, steps: &[Step]) {
                 assert_eq!(found, model.load(key, brings), "step {at}");
             }
             Step::Set(key, tag) => {
-                cache.set(&keys[key], tag.into_iter().fold(Loaded::new(next), |set, tag| set.tag(TAGS[tag])));
+                cache
+                    .set(&keys[key], tag.into_iter().fold(Loaded::new(next), |set, tag| set.tag(TAGS[tag])))
+                    .await;
                 model.keep(key, Some(next), tag, None);
             }
             Step::SetAbsent(key) => {
-                cache.set(&keys[key], Loaded::absent());
+                cache.set(&keys[key], Loaded::absent()).await;
                 model.keep(key, None, None, None);
             }
             Step::Expire(key) => {
-                cache.expire(&keys[key]);
+                cache.expire(&keys[key]).await;
                 model.expire(|other, _| other == key);
             }
             Step::ExpireTag(key, tag) => {
-                cache.expire_tag(clinic(key), TAGS[tag]);
+                cache.expire_tag(clinic(key), TAGS[tag]).await;
                 model.expire(|other, kept| clinic(other) == clinic(key) && kept.tag == Some(tag));
             }
             Step::Purge(key) => {
-                cache.purge(&keys[key]);
+                cache.purge(&keys[key]).await;
                 model.purge(|other, _| other == key);
             }
             Step::PurgeTag(key, tag) => {
-                cache.purge_tag(clinic(key), TAGS[tag]);
+                cache.purge_tag(clinic(key), TAGS[tag]).await;
                 model.purge(|other, kept| clinic(other) == clinic(key) && kept.tag == Some(tag));
             }
             Step::PurgeSubject(key) => {
                 let Key { clinic, patient, .. } = keys[key];
-                cache.purge_subject(clinic, patient);
+                cache.purge_subject(clinic, patient).await;
                 model.purge(|other, _| same(other, &|k| k.clinic == clinic && k.patient == patient));
             }
             Step::PurgeClinic(key) => {
-                cache.purge_clinic(clinic(key));
+                cache.purge_clinic(clinic(key)).await;
                 model.purge(|other, _| clinic(other) == clinic(key));
             }
             Step::PurgeAll => {
-                cache.purge_all();
+                cache.purge_all().await;
                 model.purge(|_, _| true);
             }
             Step::Pass(time) => {

@@ -1,7 +1,9 @@
 //! Limits: room, shares, sizes, negatives.
 
 use crate::rig::{Key, Rig, key, key_of, secs};
-use healthcare_cache::{Cache, CacheConfigError, CacheLevel, CacheNode, CachePolicy, Loaded, Put, TtlClass};
+use healthcare_cache::{
+    Cache, CacheConfigError, CacheLevel, CacheNode, CachePolicy, Loaded, Put, Reach, TtlClass,
+};
 use std::io;
 
 fn policy() -> CachePolicy {
@@ -41,7 +43,7 @@ async fn what_is_too_large_is_handed_on_and_not_kept() {
         assert!(rig.cache.get(&key(number)).is_none());
     }
     let tagged = (0..65).fold(Loaded::new(1), |loaded, tag| loaded.tag(tag.to_string()));
-    assert_eq!(rig.cache.set(&key(1), tagged), Put::TooLarge);
+    assert_eq!(rig.cache.set(&key(1), tagged).await, Put::TooLarge);
     assert!(rig.cache.get(&key(1)).is_none());
     rig.settle().await;
 }
@@ -83,18 +85,23 @@ async fn a_purge_of_the_node_reaches_all_its_caches_and_no_others() {
     let one: Cache<Key, u64> = Cache::builder(policy()).node(&node).build().unwrap();
     let two: Cache<Key, String> = Cache::builder(policy()).node(&node).build().unwrap();
     let apart: Cache<Key, u64> = Cache::builder(policy()).build().unwrap();
-    for purge in [
-        |node: &CacheNode| node.purge_subject(key(1).clinic, key(1).patient),
-        |node: &CacheNode| node.purge_clinic(key(1).clinic),
-        |node: &CacheNode| node.purge_tag(key(1).clinic, "tag"),
-        CacheNode::purge_all,
-    ] {
-        one.set(&key(1), Loaded::new(1).tag("tag"));
-        two.set(&key(1), Loaded::new("one".to_owned()).tag("tag"));
-        apart.set(&key(1), Loaded::new(1).tag("tag"));
+    for purge in 0..5 {
+        one.set(&key(1), Loaded::new(1).tag("tag")).await;
+        two.set(&key(1), Loaded::new("one".to_owned()).tag("tag")).await;
+        apart.set(&key(1), Loaded::new(1).tag("tag")).await;
         assert!(one.get(&key(1)).is_none(), "two of one kind share their marks, and a set purges");
-        one.set(&key(2), Loaded::new(1).tag("tag"));
-        purge(&node);
+        one.set(&key(2), Loaded::new(1).tag("tag")).await;
+        let reach = match purge {
+            0 => node.purge_subject(key(1).clinic, key(1).patient).await,
+            1 => node.purge_clinic(key(1).clinic).await,
+            2 => node.purge_tag(key(1).clinic, "tag").await,
+            3 => node.purge_all().await,
+            _ => {
+                node.purge_key(&key(1)).await;
+                node.purge_key(&key(2)).await
+            }
+        };
+        assert_eq!(reach, Reach::Everyone);
         assert!(one.get(&key(2)).is_none() && two.get(&key(1)).is_none());
         assert!(apart.get(&key(1)).is_some());
     }
@@ -107,9 +114,9 @@ async fn what_a_standard_cache_expires_is_gone_from_a_sensitive_one() {
     let standard = CachePolicy::of(TtlClass::Patient).level(CacheLevel::Standard).build().unwrap();
     let standard: Cache<Key, u64> = Cache::builder(standard).node(&node).build().unwrap();
     let sensitive: Cache<Key, u64> = Cache::builder(policy()).node(&node).build().unwrap();
-    standard.set(&key(1), Loaded::new(1).tag("tag"));
-    sensitive.set(&key(2), Loaded::new(1).tag("tag"));
-    standard.expire_tag(key(1).clinic, "tag");
+    standard.set(&key(1), Loaded::new(1).tag("tag")).await;
+    sensitive.set(&key(2), Loaded::new(1).tag("tag")).await;
+    standard.expire_tag(key(1).clinic, "tag").await;
     assert!(standard.get(&key(1)).unwrap().is_stale());
     assert!(sensitive.get(&key(2)).is_none());
 }
@@ -117,7 +124,7 @@ async fn what_a_standard_cache_expires_is_gone_from_a_sensitive_one() {
 #[tokio::test]
 async fn nothing_that_is_printed_shows_a_value() {
     let cache: Cache<Key, String> = Cache::builder(policy()).build().unwrap();
-    cache.set(&key(1), "Miller".to_owned());
+    cache.set(&key(1), "Miller".to_owned()).await;
     let found = cache.get(&key(1)).unwrap();
     let builder = Cache::<Key, String>::builder(policy());
     let loaded = Loaded::new("Miller").tag("Miller");
