@@ -23,7 +23,7 @@ pub use crate::{
     flight::LoadError,
     mark::{KeyWriter, Mark, Namer, ScopeMark},
     memory::{MemoryTier, MemoryTierBuilder, TierConfigError, Usage},
-    node::CacheNode,
+    node::{CacheNode, Reach},
     policy::{CacheLevel, CachePolicy, CachePolicyBuilder, PolicyError, TtlClass},
     relation::{CachedRelations, PurgingWriter, RELATION_LIFE, Related, RelationKey},
     shared::{
