@@ -1,6 +1,6 @@
 //! What the result of a call says about the thing that was called.
 
-use crate::{CallError, Rejection};
+use crate::Rejection;
 use std::time::Duration;
 
 /// What a result means to every policy: one answer for breaker, retry, hedge, throttle and limit, so that they cannot
@@ -46,19 +46,6 @@ impl Class {
     pub const fn is_retryable(self) -> bool {
         matches!(self, Self::Transient | Self::Busy { .. })
     }
-
-    /// How a result of a policy further in is seen: its refusals are nobody's failure, its time-outs are.
-    pub(crate) fn of<T, E>(
-        result: &Result<T, CallError<E>>,
-        inner: impl FnOnce(Result<&T, &E>) -> Self,
-    ) -> Self {
-        match result {
-            Ok(answer) => inner(Ok(answer)),
-            Err(CallError::Inner(error)) => inner(Err(error)),
-            Err(CallError::Rejected(_)) => Self::Rejected,
-            Err(CallError::Elapsed(_)) => Self::Transient,
-        }
-    }
 }
 
 /// Decides what a result means. Implemented for closures `Fn(Result<&T, &E>) -> Class`.
@@ -86,7 +73,8 @@ where
     }
 }
 
-/// Takes every error for a transient failure: what a call without a classifier of its own gets.
+/// Takes every error for a transient failure, a refusal from further in too. For errors that are no `Error`; else
+/// [`Causes`](crate::Causes), which every `call` uses, is better.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AnyError;
 

@@ -7,10 +7,11 @@ use super::{
     word::Word,
 };
 use crate::{
-    AnyError, CallError, Class, Classify, Clock, Moment, Rejection,
+    CallError, Causes, Class, Classify, Clock, Guarded, Moment, Rejection,
     metrics::{Outcome, PolicyMetrics, Reading},
 };
 use std::{
+    error::Error,
     future::IntoFuture,
     sync::{Arc, OnceLock},
 };
@@ -112,18 +113,19 @@ impl CircuitBreaker {
         Ok(OwnedBreakerPermit::new(self.clone(), ticket))
     }
 
-    /// Runs `work` if the circuit lets it through. Every error counts as a failure; see [`call_with`](Self::call_with).
+    /// Runs `work` if the circuit lets it through. An error counts as a failure, unless it is the refusal of a policy
+    /// further in: see [`Causes`], and [`call_with`](Self::call_with) for errors that are no `Error`.
     ///
-    /// Dropping the future drops `work`, and the call is neutral. Where `work` is guarded by another policy already, use
-    /// [`around`](Self::around).
+    /// Dropping the future drops `work`, and the call is neutral.
     ///
     /// # Errors
     /// [`CallError::Rejected`] when it was not run, [`CallError::Inner`] when it failed.
     pub async fn call<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
     where
         W: IntoFuture<Output = Result<T, E>>,
+        E: Error + 'static,
     {
-        self.call_with(AnyError, work).await
+        self.call_with(Causes, work).await
     }
 
     /// Runs `work` if the circuit lets it through; `classifier` says what its result means.
@@ -141,8 +143,7 @@ impl CircuitBreaker {
         result.map_err(CallError::Inner)
     }
 
-    /// Runs `work` that is guarded by a policy of its own. What that policy refuses says nothing of the callee and is
-    /// neutral here; what it cut off because its time was over is a failure; every other error too.
+    /// As [`call`](Self::call), for `work` that is guarded by a policy of its own: a refusal further in comes out as one.
     ///
     /// ```
     /// # use healthcare_resilience::{CallError, CircuitBreaker};
@@ -162,8 +163,9 @@ impl CircuitBreaker {
     pub async fn around<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
     where
         W: IntoFuture<Output = Result<T, CallError<E>>>,
+        E: Error + 'static,
     {
-        self.around_with(AnyError, work).await
+        self.around_with(Causes, work).await
     }
 
     /// As [`around`](Self::around); `classifier` says what an answer or an error of the callee itself means.
@@ -175,10 +177,7 @@ impl CircuitBreaker {
         C: Classify<T, E>,
         W: IntoFuture<Output = Result<T, CallError<E>>>,
     {
-        let permit = self.try_acquire()?;
-        let result = work.into_future().await;
-        permit.record(Class::of(&result, |inner| classifier.classify(inner)));
-        result
+        self.call_with(Guarded(classifier), work).await.map_err(CallError::flatten)
     }
 
     /// What it does with calls. An open circuit whose time is over stays open until a call asks.

@@ -163,6 +163,17 @@ impl Bulkhead {
         Guarded::new(work.into_future(), permit).await.map_err(CallError::Inner)
     }
 
+    /// As [`call`](Self::call), for `work` that is guarded by a policy of its own: a refusal further in comes out as one.
+    ///
+    /// # Errors
+    /// Those of `work`, or the [`Rejection`] of [`acquire`](Self::acquire), in which case nothing was begun.
+    pub async fn around<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
+    where
+        W: IntoFuture<Output = Result<T, CallError<E>>>,
+    {
+        self.call(work).await.map_err(CallError::flatten)
+    }
+
     /// Waits for a place, then runs `work` in it as a task of its own. Dropping the handle does not stop the task,
     /// and the place is taken until the task ends. Needs a tokio runtime.
     ///

@@ -6,7 +6,7 @@ use super::{
     samples::Sample,
 };
 use crate::{
-    AnyError, CallError, Class, Classify, Clock, Moment, RejectReason, Rejection,
+    CallError, Causes, Class, Classify, Clock, Moment, RejectReason, Rejection,
     bulkhead::held::Held,
     metrics::{Outcome, PolicyMetrics, Reading},
     sync::{
@@ -14,7 +14,7 @@ use crate::{
         atomic::{AtomicUsize, Ordering},
     },
 };
-use std::{future::IntoFuture, sync::Arc};
+use std::{error::Error, future::IntoFuture, sync::Arc};
 
 /// Finds out how many calls a callee can take at once, and lets in no more. Cheap to clone; clones are one limit.
 ///
@@ -109,15 +109,29 @@ impl AdaptiveLimit {
         self.take_owned(1.0).ok_or_else(|| self.overloaded())
     }
 
-    /// Runs `work` under the limit; every error shrinks it.
+    /// Runs `work` under the limit. An error shrinks it, unless it is the refusal of a policy further in: see [`Causes`], and
+    /// [`call_with`](Self::call_with) for errors that are no `Error`.
     ///
     /// # Errors
     /// The work's own, or `Overloaded`, in which case nothing was begun.
     pub async fn call<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
     where
         W: IntoFuture<Output = Result<T, E>>,
+        E: Error + 'static,
     {
-        self.call_with(AnyError, work).await
+        self.call_with(Causes, work).await
+    }
+
+    /// As [`call`](Self::call), for `work` that is guarded by a policy of its own: a refusal further in comes out as one.
+    ///
+    /// # Errors
+    /// Those of `work`, and `Overloaded`, in which case nothing was begun.
+    pub async fn around<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
+    where
+        W: IntoFuture<Output = Result<T, CallError<E>>>,
+        E: Error + 'static,
+    {
+        self.call(work).await.map_err(CallError::flatten)
     }
 
     /// Runs `work` under the limit; `classifier` says which results are failures.

@@ -5,8 +5,8 @@ use super::{
     error::Check,
     limit_build::LimitBuilder,
 };
-use crate::{AnyError, CallError, Classify, Clock, RejectReason, Rejection, metrics::PolicyMetrics};
-use std::{future::IntoFuture, hash::Hash, sync::Arc};
+use crate::{CallError, Causes, Classify, Clock, RejectReason, Rejection, metrics::PolicyMetrics};
+use std::{error::Error, future::IntoFuture, hash::Hash, sync::Arc};
 
 /// Refuses what matters least when not everything can be served. Cheap to clone; every clone is the same shedder.
 ///
@@ -126,15 +126,29 @@ impl Shedder {
         self.try_acquire(priority)
     }
 
-    /// Runs `work` if its priority is served now; every error is a failure to an adaptive limit.
+    /// Runs `work` if its priority is served now. To an adaptive limit an error is a failure, unless it is the refusal of
+    /// a policy further in: see [`Causes`], and [`call_with`](Self::call_with) for errors that are no `Error`.
     ///
     /// # Errors
     /// The work's own, or the refusal of [`try_acquire`](Self::try_acquire), in which case nothing was begun.
     pub async fn call<W, T, E>(&self, priority: Priority, work: W) -> Result<T, CallError<E>>
     where
         W: IntoFuture<Output = Result<T, E>>,
+        E: Error + 'static,
     {
-        self.call_with(priority, AnyError, work).await
+        self.call_with(Causes, priority, work).await
+    }
+
+    /// As [`call`](Self::call), for `work` that is guarded by a policy of its own: a refusal further in comes out as one.
+    ///
+    /// # Errors
+    /// Those of `work`, or the refusal of [`try_acquire`](Self::try_acquire), in which case nothing was begun.
+    pub async fn around<W, T, E>(&self, priority: Priority, work: W) -> Result<T, CallError<E>>
+    where
+        W: IntoFuture<Output = Result<T, CallError<E>>>,
+        E: Error + 'static,
+    {
+        self.call(priority, work).await.map_err(CallError::flatten)
     }
 
     /// Runs `work` if its priority is served now; `classifier` says which results are failures to an adaptive limit.
@@ -143,8 +157,8 @@ impl Shedder {
     /// As [`call`](Self::call).
     pub async fn call_with<C, W, T, E>(
         &self,
-        priority: Priority,
         classifier: C,
+        priority: Priority,
         work: W,
     ) -> Result<T, CallError<E>>
     where

@@ -4,12 +4,12 @@ use super::{
     throttle_build::{Rule, ThrottleBuilder},
 };
 use crate::{
-    AnyError, CallError, Class, Classify, Clock, RejectReason, Rejection,
+    CallError, Causes, Class, Classify, Clock, RejectReason, Rejection,
     bulkhead::held::Held,
     metrics::{Outcome, PolicyMetrics},
     sync::Mutex,
 };
-use std::{future::IntoFuture, sync::Arc, time::Duration};
+use std::{error::Error, future::IntoFuture, sync::Arc, time::Duration};
 
 /// Sends fewer calls to a callee that refuses them, by a chance that grows with the refusals: refusing costs a callee too,
 /// and one that spends its time on it never recovers. Cheap to clone; every clone is the same throttle.
@@ -99,15 +99,29 @@ impl Throttle {
         Ok(ThrottlePermit { shared: Held::Shared(self.shared.clone()), counted: Some(counted) })
     }
 
-    /// Runs `work` or leaves it out; every error means that the callee refused.
+    /// Runs `work` or leaves it out. An error means that the callee refused, unless it is the refusal of a policy further
+    /// in: see [`Causes`], and [`call_with`](Self::call_with) for errors that are no `Error`.
     ///
     /// # Errors
     /// The work's own, or `Throttled`, in which case nothing was begun.
     pub async fn call<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
     where
         W: IntoFuture<Output = Result<T, E>>,
+        E: Error + 'static,
     {
-        self.call_with(AnyError, work).await
+        self.call_with(Causes, work).await
+    }
+
+    /// As [`call`](Self::call), for `work` that is guarded by a policy of its own: a refusal further in comes out as one.
+    ///
+    /// # Errors
+    /// Those of `work`, and `Throttled`, in which case nothing was begun.
+    pub async fn around<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
+    where
+        W: IntoFuture<Output = Result<T, CallError<E>>>,
+        E: Error + 'static,
+    {
+        self.call(work).await.map_err(CallError::flatten)
     }
 
     /// Runs `work` or leaves it out; `classifier` says which results mean that the callee refused.

@@ -1,11 +1,11 @@
 use super::{
     OverloadConfigError,
-    admit::{self, Admit, AdmitPermit},
+    admit::{Admit, AdmitPermit},
     error::Check,
     in_flight::InFlight,
 };
 use crate::{
-    AnyError, CallError, Class, Clock, Moment, RejectReason, Rejection,
+    CallError, Class, Clock, Moment, RejectReason, Rejection,
     bulkhead::held::Held,
     metrics::{PolicyMetrics, Reading},
     sync::atomic::{AtomicU64, Ordering},
@@ -134,7 +134,20 @@ impl WarmUp {
     where
         W: IntoFuture<Output = Result<T, E>>,
     {
-        admit::run(self.try_acquire()?, AnyError, work).await
+        // Declared before the work, so dropped after it.
+        let _permit = self.try_acquire()?;
+        work.into_future().await.map_err(CallError::Inner)
+    }
+
+    /// As [`call`](Self::call), for `work` that is guarded by a policy of its own: a refusal further in comes out as one.
+    ///
+    /// # Errors
+    /// Those of `work`, and `WarmingUp`, in which case nothing was begun.
+    pub async fn around<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
+    where
+        W: IntoFuture<Output = Result<T, CallError<E>>>,
+    {
+        self.call(work).await.map_err(CallError::flatten)
     }
 }
 

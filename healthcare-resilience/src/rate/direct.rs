@@ -127,6 +127,17 @@ impl RateLimit {
         work.await.map_err(CallError::Inner)
     }
 
+    /// As [`call`](Self::call), for `work` that is guarded by a policy of its own: a refusal further in comes out as one.
+    ///
+    /// # Errors
+    /// Those of `work`, and the refusal of [`acquire`](Self::acquire).
+    pub async fn around<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
+    where
+        W: IntoFuture<Output = Result<T, CallError<E>>>,
+    {
+        self.call(work).await.map_err(CallError::flatten)
+    }
+
     /// A permit now, or the refusal to be waited away; a wait is no refusal yet, so nothing is counted.
     pub(super) fn take_or_join(&self, permits: u32) -> Result<RateDecision, Rejection> {
         if !self.may_wait() {

@@ -116,7 +116,7 @@ fn a_preset_is_a_beginning() {
 #[test]
 fn nothing_of_an_error_is_in_what_a_breaker_shows() {
     let breaker = CircuitBreaker::builder("patients").consecutive(1).build().unwrap();
-    let work = async { Err::<(), _>("patient Anna Muster, born 1970") };
+    let work = async { Err::<(), _>(std::io::Error::other("patient Anna Muster, born 1970")) };
     let mut call = Box::pin(breaker.call(work));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(call.as_mut().poll(&mut context).is_ready());

@@ -15,15 +15,20 @@ use std::{
 use tower_layer::Layer as _;
 use tower_service::Service;
 
-type Answer = Result<u8, CallError<&'static str>>;
+type Answer = Result<u8, CallError<Said>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("{0}")]
+struct Said(&'static str);
 
 fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
 /// Pending so many times, then done.
-fn after(polls: usize, answer: Result<u8, &'static str>) -> impl Future<Output = Result<u8, &'static str>> {
+fn after(polls: usize, answer: Result<u8, &'static str>) -> impl Future<Output = Result<u8, Said>> {
     let mut left = polls;
+    let answer = answer.map_err(Said);
     poll_fn(move |_| {
         if left == 0 {
             return Poll::Ready(answer);
@@ -41,17 +46,17 @@ fn half_open() -> Player {
 async fn answers_and_errors_pass() {
     let breaker = play(plain().count_window(10), "").breaker;
     assert_eq!(breaker.call(after(0, Ok(7))).await, Ok(7));
-    assert_eq!(breaker.call(after(0, Err("no"))).await, Err(CallError::Inner("no")));
+    assert_eq!(breaker.call(after(0, Err("no"))).await, Err(CallError::Inner(Said("no"))));
     assert_eq!((breaker.snapshot().calls, breaker.snapshot().failed), (2, 1));
     breaker.force_open();
-    let refused = breaker.call(async { panic!("not run") as Result<(), ()> }).await.unwrap_err();
+    let refused = breaker.call(async { panic!("not run") as Result<(), Said> }).await.unwrap_err();
     assert_eq!(refused.rejection().unwrap().reason(), RejectReason::ForcedOpen);
 }
 
 #[tokio::test]
 async fn the_classifier_decides() {
     let breaker = play(plain().count_window(10), "").breaker;
-    let not_found = |result: Result<&u8, &&str>| match result {
+    let not_found = |result: Result<&u8, &Said>| match result {
         Ok(0) => Class::Permanent,
         Ok(_) => Class::Success,
         Err(_) => Class::Ignored,
@@ -60,7 +65,7 @@ async fn the_classifier_decides() {
     assert_eq!(breaker.snapshot().calls, 0);
     let _ = breaker.call_with(not_found, after(0, Ok(0))).await;
     assert_eq!((breaker.snapshot().calls, breaker.snapshot().failed), (1, 1));
-    let _ = breaker.around_with(not_found, async { Err::<u8, _>(CallError::Inner("404")) }).await;
+    let _ = breaker.around_with(not_found, async { Err::<u8, _>(CallError::Inner(Said("404"))) }).await;
     assert_eq!(breaker.snapshot().calls, 1);
 }
 
@@ -73,7 +78,7 @@ fn a_call_dropped_anywhere_leaves_nothing() {
         for polls in 0..5 {
             let calls: [Pin<Box<dyn Future<Output = Answer>>>; 3] = [
                 Box::pin(breaker.call(after(9, Ok(1)))),
-                Box::pin(breaker.call_with(|_: Result<&u8, &&str>| Class::Success, after(9, Ok(1)))),
+                Box::pin(breaker.call_with(|_: Result<&u8, &Said>| Class::Success, after(9, Ok(1)))),
                 Box::pin(breaker.around(after(9, Ok(1)).map(|it| it.map_err(CallError::Inner)))),
             ];
             for mut call in calls {
@@ -123,19 +128,19 @@ fn is_failure(player: &Player, how: &str) {
 #[tokio::test]
 async fn a_panic_is_a_failure_and_goes_on() {
     let player = half_open();
-    let work = async { panic!("work") as Result<u8, &str> };
+    let work = async { panic!("work") as Result<u8, Said> };
     assert!(AssertUnwindSafe(player.breaker.call(work)).catch_unwind().await.is_err());
     is_failure(&player, "work");
 
     let player = half_open();
-    let classifier = |_: Result<&u8, &&str>| -> Class { panic!("classifier") };
+    let classifier = |_: Result<&u8, &Said>| -> Class { panic!("classifier") };
     let call = player.breaker.call_with(classifier, after(0, Ok(1)));
     assert!(AssertUnwindSafe(call).catch_unwind().await.is_err());
     is_failure(&player, "classifier");
 
     let player = half_open();
     let breaker = player.breaker.clone();
-    let task = tokio::spawn(async move { breaker.call(async { panic!("task") as Result<u8, &str> }).await });
+    let task = tokio::spawn(async move { breaker.call(async { panic!("task") as Result<u8, Said> }).await });
     assert!(task.await.unwrap_err().is_panic());
     is_failure(&player, "task");
 
@@ -170,11 +175,11 @@ async fn the_callers_code_may_use_the_breaker() {
     let work = async {
         breaker.trip();
         player.hand.advance(Duration::from_secs(30));
-        breaker.call(async { Ok::<_, &str>(()) }).await.unwrap();
+        breaker.call(async { Ok::<_, Said>(()) }).await.unwrap();
         assert_eq!(breaker.state(), BreakerState::Closed);
-        Err::<u8, _>("late")
+        Err::<u8, _>(Said("late"))
     };
-    let classifier = |_: Result<&u8, &&str>| {
+    let classifier = |_: Result<&u8, &Said>| {
         breaker.reset();
         assert_eq!(breaker.snapshot().calls, 0);
         Class::Transient
@@ -204,8 +209,8 @@ fn permits_and_futures_cross_threads() {
     let breaker = CircuitBreaker::builder("threads").build().unwrap();
     send(&breaker.try_acquire().unwrap());
     send(&breaker.try_acquire_owned().unwrap());
-    send(&breaker.call(pending::<Result<(), ()>>()));
-    send(&breaker.around(pending::<Result<(), CallError<()>>>()));
+    send(&breaker.call(pending::<Result<(), Said>>()));
+    send(&breaker.around(pending::<Result<(), CallError<Said>>>()));
 }
 
 #[derive(Clone, Copy)]

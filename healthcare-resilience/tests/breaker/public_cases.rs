@@ -134,9 +134,9 @@ mod polly {
     #[tokio::test]
     async fn cancellation_is_neutral() {
         let player = play(advanced(), "trip +30s");
-        drop(player.breaker.call(async { panic!("not run") as Result<(), ()> }));
+        drop(player.breaker.call(async { panic!("not run") as Result<(), std::fmt::Error> }));
         assert_eq!(player.breaker.state().as_str(), "open");
-        let call = player.breaker.call(std::future::pending::<Result<(), ()>>());
+        let call = player.breaker.call(std::future::pending::<Result<(), std::fmt::Error>>());
         assert!(tokio::time::timeout(Duration::ZERO, call).await.is_err());
         assert_eq!((player.breaker.state().as_str(), player.breaker.snapshot().probes_out), ("half_open", 0));
     }

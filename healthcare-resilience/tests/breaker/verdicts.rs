@@ -152,10 +152,10 @@ fn the_last_failure_is_known_by_class() {
 async fn an_inner_refusal_is_neutral_by_default_and_a_failure_if_one_says_so() {
     let inner = play(plain(), "force").breaker;
     let outer = play(plain().consecutive(1), "").breaker;
-    let work = || async { Ok::<_, &str>(1) };
+    let work = || async { Ok::<_, std::fmt::Error>(1) };
     let refused = outer.around(inner.call(work())).await;
     assert!(matches!(refused, Err(CallError::Rejected(it)) if it.policy() == "case"));
-    let by_hand = |result: Result<&i32, &CallError<&str>>| match result {
+    let by_hand = |result: Result<&i32, &CallError<std::fmt::Error>>| match result {
         Ok(_) => Class::Success,
         Err(CallError::Rejected(_)) => Class::Rejected,
         Err(_) => Class::Transient,
@@ -163,7 +163,7 @@ async fn an_inner_refusal_is_neutral_by_default_and_a_failure_if_one_says_so() {
     assert!(outer.call_with(by_hand, inner.call(work())).await.is_err());
     assert_eq!((outer.state(), outer.snapshot().calls), (BreakerState::Closed, 0));
     // Somebody may think otherwise.
-    let everything = |result: Result<&i32, &CallError<&str>>| match result {
+    let everything = |result: Result<&i32, &CallError<std::fmt::Error>>| match result {
         Ok(_) => Class::Success,
         Err(_) => Class::Transient,
     };

@@ -193,7 +193,7 @@ async fn an_open_circuit_degrades_and_serves() {
     let router = guarded(&health);
     assert_eq!(get(&router, "/readyz").await.body, "up");
     for _ in 0..2 {
-        let failed = breaker.call(ready(Err::<(), _>("the patient's number is 0123"))).await;
+        let failed = breaker.call(ready(Err::<(), _>(std::io::Error::other("the patient's number is 0123")))).await;
         assert!(failed.is_err());
     }
     advance(4 * SECOND).await;
@@ -215,7 +215,7 @@ async fn an_open_circuit_degrades_and_serves() {
     );
     // The probe that closes it comes in, because the program stayed ready.
     advance(10 * SECOND).await;
-    assert!(breaker.call(ready(Ok::<_, &str>(()))).await.is_ok());
+    assert!(breaker.call(ready(Ok::<_, std::io::Error>(()))).await.is_ok());
     assert_eq!(get(&router, "/readyz").await.body, "up");
     breaker.disable();
     assert_eq!(get(&router, "/readyz").await.body, "degraded");

@@ -50,10 +50,8 @@ impl All {
 
     /// All four around `work`.
     async fn call(&self, work: impl Future<Output = Result<(), Never>>) -> Result<(), CallError<Never>> {
-        let shed = self.shedder.call(Priority::Clinical, self.limit.call(work));
-        let throttled = self.throttle.call(async { shed.await.map_err(CallError::flatten) });
-        let warm = self.warm_up.call(async { throttled.await.map_err(CallError::flatten) });
-        warm.await.map_err(CallError::flatten)
+        let shed = self.shedder.around(Priority::Clinical, self.limit.call(work));
+        self.warm_up.around(self.throttle.around(shed)).await
     }
 
     fn assert_as_new(&self) {
@@ -106,13 +104,8 @@ fn a_panic_in_the_classifier_goes_on_and_is_a_failure() {
 fn a_refusal_further_in_is_nobodys_failure() {
     let all = All::new();
     let _full: Vec<_> = std::iter::from_fn(|| all.limit.try_acquire().ok()).collect();
-    let classify = |result: Result<&(), &CallError<Never>>| match result {
-        Err(CallError::Rejected(_)) => Class::Rejected,
-        Err(_) => Class::Transient,
-        Ok(()) => Class::Success,
-    };
     for _ in 0..100 {
-        let mut call = pin!(all.throttle.call_with(classify, all.limit.call(pending(0))));
+        let mut call = pin!(all.throttle.around(all.limit.call(pending(0))));
         assert!(matches!(poll_once(call.as_mut()), Poll::Ready(Err(_))));
     }
     assert!(all.throttle.chance() == 0.0);

@@ -3,6 +3,7 @@
 
 mod backoff;
 mod budget;
+mod by_hand;
 mod call;
 mod deadline;
 mod drops;

@@ -4,8 +4,7 @@
 
 use failsafe::{CircuitBreaker as _, FailurePolicy, StateMachine};
 use healthcare_resilience::{
-    AnyError, BreakerBuilder, BreakerConfigError, BreakerLayer, CallError, CircuitBreaker, Class, Effect,
-    Guarded, Quota, RateLimit, Retry, Stack, time_out,
+    BreakerBuilder, BreakerConfigError, BreakerLayer, CallError, CircuitBreaker, Class, Effect, Quota, RateLimit, Retry, Stack, time_out,
 };
 use recloser::Recloser;
 use std::{
@@ -193,9 +192,11 @@ pub(crate) fn our_nest() -> Result<impl FnMut() -> bool, Failure> {
         let guarded = time_out(WHOLE, async {
             limit.acquire().await.map_err(|_| ())?;
             let tries = || {
-                breaker.around(async { Ok::<_, CallError<()>>(time_out(EACH, ready(black_box(7))).await?) })
+                breaker.around(async {
+                    Ok::<_, CallError<Infallible>>(time_out(EACH, ready(black_box(7))).await?)
+                })
             };
-            retry.call_with(Guarded(AnyError), Effect::Read, tries).await.map_err(|_| ())
+            retry.call(Effect::Read, tries).await.map_err(|_| ())
         });
         at_once(async { guarded.await.map_err(|_| ())? })
     })
