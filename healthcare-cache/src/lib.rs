@@ -14,6 +14,9 @@ mod sync;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 mod tier;
+// The cache calls it once the two tiers are joined.
+#[allow(dead_code, unused_imports)]
+mod wire;
 
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
@@ -32,4 +35,5 @@ pub use crate::{
         SharedTier, Verb, Verdict,
     },
     tier::{Bar, CacheKey, CacheTier, CachedAs, Fence, Lookup, Purge, PurgeScope, Put, TierError},
+    wire::{CacheCodec, CodecError, JsonCodec},
 };
