@@ -5,6 +5,7 @@ mod entry;
 mod fill;
 mod forget;
 mod load;
+mod many;
 mod quota;
 mod read;
 mod store;

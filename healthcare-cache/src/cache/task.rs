@@ -16,7 +16,7 @@ use tokio::{
 };
 
 /// Who joined a load and may not have what it brought finds a younger one the second time.
-const TRIES: usize = 3;
+pub(super) const TRIES: usize = 3;
 
 impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     /// What every read that may load does.
@@ -40,20 +40,15 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         }
     }
 
-    /// Loads in the background, unless that is going on, failed a moment ago, or would keep others from loading.
+    /// Loads in the background, if that is due.
     fn refresh<F, Fut, E>(&self, key: &K, entry: &Entry<V>, now: Duration, loader: F)
     where
         F: FnOnce(Load<V>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<Loaded<V>, E>> + Send,
         E: Into<Box<dyn Error + Send + Sync>>,
     {
-        if entry.is_paused(now) || self.inner.permits.available_permits() == 0 {
-            return;
-        }
         let Ok(handle) = Handle::try_current() else { return };
-        if let Boarding::Led(flight) = self.inner.board(key, self.inner.node.fence(key))
-            && let Some(ready) = self.inner.check_in(key, flight, now)
-        {
+        if let Some(ready) = self.inner.board_refresh(key, entry, now) {
             self.depart(&handle, key, ready, true, loader);
         }
     }
@@ -73,7 +68,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         let inner = &*self.inner;
         let handle = Handle::try_current().map_err(|_| LoadError::NoRuntime)?;
         let arrival = inner.node.versions().last();
-        let limit = old.as_ref().and(inner.policy.soft_time_out()).unwrap_or(inner.policy.hard_time_out());
+        let limit = inner.patience(old.is_some());
         let end = Instant::now() + limit;
         let fence = inner.node.fence(key);
         let mut loader = Some(loader);
@@ -114,7 +109,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
             let load = Load { previous, is_refresh };
             let outcome = inner.bring(&key, flight.fence().clone(), begun, load, loader).await;
             if let (Err(_), Some(old)) = (&outcome, old) {
-                old.entry.pause(inner.node.now().saturating_add(inner.policy.throttle()));
+                inner.pause(&old.entry);
             }
             landing.land(outcome);
         });
@@ -122,16 +117,16 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
 }
 
 /// A load about to start. It lands, whatever becomes of this.
-struct Ready<K: CachedAs, V> {
-    landing: Landing<K, Found<V>>,
-    flight: Arc<Flight<Found<V>>>,
-    begun: Duration,
-    previous: Option<Cached<V>>,
+pub(super) struct Ready<K: CachedAs, V> {
+    pub(super) landing: Landing<K, Found<V>>,
+    pub(super) flight: Arc<Flight<Found<V>>>,
+    pub(super) begun: Duration,
+    pub(super) previous: Option<Cached<V>>,
 }
 
 impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
     /// Joins a load that began after all purges of the key so far, or begins one under this fence.
-    fn board(&self, key: &K, fence: Fence) -> Boarding<Flight<Found<V>>> {
+    pub(super) fn board(&self, key: &K, fence: Fence) -> Boarding<Flight<Found<V>>> {
         let versions = self.node.versions();
         let is_shared = !self.policy.is_off();
         self.flights.board(
@@ -141,8 +136,33 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         )
     }
 
+    /// Begins a load in the background, unless that is going on, failed a moment ago, or would keep others from loading.
+    pub(super) fn board_refresh(&self, key: &K, entry: &Entry<V>, now: Duration) -> Option<Ready<K, V>> {
+        if entry.is_paused(now) || self.permits.available_permits() == 0 {
+            return None;
+        }
+        let Boarding::Led(flight) = self.board(key, self.node.fence(key)) else { return None };
+        self.check_in(key, flight, now)
+    }
+
+    /// How long a caller waits.
+    pub(super) fn patience(&self, has_old: bool) -> Duration {
+        let soft = self.policy.soft_time_out().filter(|_| has_old);
+        soft.unwrap_or(self.policy.hard_time_out())
+    }
+
+    /// After a failed load.
+    pub(super) fn pause(&self, old: &Entry<V>) {
+        old.pause(self.node.now().saturating_add(self.policy.throttle()));
+    }
+
     /// Lands at once when somebody else landed between the look-up and the boarding.
-    fn check_in(&self, key: &K, flight: Arc<Flight<Found<V>>>, begun: Duration) -> Option<Ready<K, V>> {
+    pub(super) fn check_in(
+        &self,
+        key: &K,
+        flight: Arc<Flight<Found<V>>>,
+        begun: Duration,
+    ) -> Option<Ready<K, V>> {
         let landing = Landing::new(Arc::clone(&self.flights), key.clone(), Arc::clone(&flight));
         let previous = match self.glance(key, begun) {
             Glance::Fresh(entry) => {
@@ -185,7 +205,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
     }
 
     /// The old value in the place of an error, if the policy allows it and nothing of it was purged meanwhile.
-    fn fall_back(
+    pub(super) fn fall_back(
         &self,
         key: &K,
         old: Option<Arc<Entry<V>>>,
@@ -195,7 +215,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         let may_serve =
             |entry: &Arc<Entry<V>>| entry.age(self.node.versions(), now, self.policy.level()) < Age::Gone;
         let Some(entry) = old.filter(may_serve) else { return Err(error) };
-        entry.pause(now.saturating_add(self.policy.throttle()));
+        self.pause(&entry);
         // The one that is kept may be another by now: what is younger is better.
         match self.glance(key, now) {
             Glance::Fresh(entry) => Ok(Some(Cached::new(entry, false))),

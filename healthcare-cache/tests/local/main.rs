@@ -5,6 +5,7 @@
 mod ages;
 mod fences;
 mod flights;
+mod many;
 mod model;
 mod names;
 mod policy;
