@@ -8,6 +8,7 @@ mod memory;
 mod node;
 mod policy;
 mod relation;
+mod report;
 mod shared;
 mod sync;
 #[cfg(feature = "testing")]
@@ -18,11 +19,14 @@ mod tier;
 #[allow(dead_code, unused_imports)]
 mod wire;
 
+#[cfg(feature = "statistics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "statistics")))]
+pub use crate::report::{CacheStatistics, NodeStatistics};
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use crate::shared::{RedisShared, RedisSharedBuilder, RedisSharedError};
 pub use crate::{
-    cache::{Cache, CacheBuilder, CacheConfigError, CacheUsage, Cached, Load, Loaded},
+    cache::{Cache, CacheBuilder, CacheConfigError, CacheUsage, Cached, EntryInfo, Load, Loaded},
     flight::LoadError,
     mark::{KeyWriter, Mark, Namer, ScopeMark},
     memory::{MemoryTier, MemoryTierBuilder, TierConfigError, Usage},

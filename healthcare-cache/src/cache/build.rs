@@ -36,6 +36,7 @@ pub enum CacheConfigError {
 #[must_use = "call build()"]
 pub struct CacheBuilder<K, V> {
     pub(super) policy: CachePolicy,
+    pub(super) name: &'static str,
     pub(super) node: Option<CacheNode>,
     pub(super) capacity: u64,
     pub(super) clinic_share: f64,
@@ -52,6 +53,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> CacheBuilder<K, V> {
     pub(super) fn new(policy: CachePolicy) -> Self {
         Self {
             policy,
+            name: K::KIND,
             node: None,
             capacity: CAPACITY,
             clinic_share: CLINIC_SHARE,
@@ -60,6 +62,12 @@ impl<K: CachedAs, V: Send + Sync + 'static> CacheBuilder<K, V> {
             flights: FLIGHTS,
             weigh: |_, _| size_of::<K>() + size_of::<V>(),
         }
+    }
+
+    /// What statistics, metrics and traces call it; its keys' [`CachedAs::KIND`] when never called.
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
     }
 
     /// The node whose purges reach it; one of its own when never called.
@@ -145,6 +153,7 @@ pub(super) fn part(whole: u64, fraction: f64) -> u64 {
 impl<K, V> fmt::Debug for CacheBuilder<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CacheBuilder")
+            .field("name", &self.name)
             .field("policy", &self.policy)
             .field("capacity", &self.capacity)
             .field("clinic_share", &self.clinic_share)

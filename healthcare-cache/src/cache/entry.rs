@@ -75,6 +75,16 @@ impl Times {
         Self { begun: nanos(begun), eager: end, stale: end, over: end, gone: end }
     }
 
+    /// Time since the load began.
+    pub(super) fn since_begun(&self, now: Duration) -> Duration {
+        Duration::from_nanos(nanos(now).saturating_sub(self.begun))
+    }
+
+    /// Time until the life is over.
+    pub(super) fn until_over(&self, now: Duration) -> Duration {
+        Duration::from_nanos(self.over.saturating_sub(nanos(now)))
+    }
+
     const fn age(&self, now: u64) -> Age {
         if now < self.eager {
             Age::Fresh

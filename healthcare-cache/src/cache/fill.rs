@@ -8,6 +8,7 @@ use crate::{
     CachedAs, Put,
     flight::LoadError,
     node::{Fence, Versions},
+    report::Count,
 };
 use std::{hash::BuildHasher as _, sync::Arc, sync::atomic::Ordering, time::Duration};
 
@@ -26,6 +27,14 @@ impl<V> Found<V> {
             Self::Absent(fence) => fence,
         };
         fence.seen() >= arrival || versions.stand(fence)
+    }
+
+    /// What a load that brought this counts.
+    pub(super) const fn counted(&self) -> Count {
+        match self {
+            Self::Value(_) => Count::Loaded,
+            Self::Absent(_) => Count::LoadedAbsent,
+        }
     }
 
     pub(super) fn into_value(self) -> Option<Cached<V>> {
@@ -77,6 +86,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
             .saturating_add(ENTRY_OVERHEAD)
             .saturating_add(u32::try_from(fence.tags().len() * 2).unwrap_or(u32::MAX));
         let loose = |put| {
+            self.report.count(Count::stored(put));
             let entry = Entry::new(Arc::clone(&value), fence.clone(), times, weight, 0);
             Ok((Found::Value(Arc::new(entry)), put))
         };
@@ -91,6 +101,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
             Entry::new(Arc::clone(&value), fence.clone(), times, weight, number)
         });
         self.negatives.remove(key);
+        self.report.count(Count::Stored);
         Ok((Found::Value(entry), Put::Stored))
     }
 

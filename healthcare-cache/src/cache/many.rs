@@ -8,12 +8,14 @@ use super::{
 use crate::{
     CachedAs,
     flight::{Boarding, Flight, LoadError, Outcome},
+    report::Count,
 };
 use std::{collections::HashMap, error::Error, future::Future, sync::Arc};
 use tokio::{
     runtime::Handle,
     time::{self, Instant},
 };
+use tracing::Instrument as _;
 
 /// What became of one key of several.
 type Answer<V> = Result<Option<Cached<V>>, LoadError>;
@@ -139,14 +141,16 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
             return;
         }
         let (inner, loader) = (Arc::clone(&self.inner), Arc::clone(loader));
-        handle.spawn(async move {
+        let span = inner.report.span(false);
+        let task = async move {
             for (_, ready) in &led {
                 ready.flight.begin();
             }
             let wanted: Vec<K> = led.iter().map(|(key, _)| key.clone()).collect();
             let brought = inner.bring_many(wanted, &*loader).await;
             inner.land_many(led, brought);
-        });
+        };
+        handle.spawn(task.instrument(span));
     }
 }
 
@@ -156,14 +160,19 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         let now = self.node.now();
         let mut look = Look { answers: Vec::with_capacity(keys.len()), wishes: Vec::new(), led: Vec::new() };
         for (place, key) in keys.iter().enumerate() {
-            let answer = match self.glance(key, now) {
+            let found = self.glance(key, now);
+            self.report.count(found.counted());
+            let answer = match found {
                 Glance::Fresh(entry) => Some(Ok(Some(Cached::new(entry, false)))),
                 Glance::Absent => Some(Ok(None)),
                 Glance::Aging(entry, age) => {
                     look.led.extend(self.board_refresh(key, &entry, now).map(|ready| (key.clone(), ready)));
                     Some(Ok(Some(Cached::new(entry, age == Age::Stale))))
                 }
-                Glance::Over(entry) if entry.is_paused(now) => Some(Ok(Some(Cached::new(entry, true)))),
+                Glance::Over(entry) if entry.is_paused(now) => {
+                    self.report.count(Count::FailSafe);
+                    Some(Ok(Some(Cached::new(entry, true))))
+                }
                 Glance::Over(entry) => {
                     look.wishes.push(Wish { place, old: Some(entry) });
                     None
@@ -187,7 +196,10 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
                 led.extend(ready.map(|ready| (key.clone(), ready)));
                 Some(flight)
             }
-            Boarding::Full => None,
+            Boarding::Full => {
+                self.report.count(Count::LoadRefused);
+                None
+            }
         }
     }
 
@@ -215,7 +227,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
                 Ok(brought) => Ok(brought.remove(&key).unwrap_or_else(Loaded::absent)),
                 Err(error) => Err(error.clone()),
             };
-            let Ready { landing, flight, begun, previous } = ready;
+            let Ready { landing, flight, begun, previous, report } = ready;
             let old = previous.as_ref().map(|old| &*old.entry);
             let outcome = loaded.and_then(|loaded| {
                 self.fill(&key, flight.fence().clone(), begun, loaded, old).map(|(found, _)| found)
@@ -223,6 +235,8 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
             if let (Err(_), Some(old)) = (&outcome, old) {
                 self.pause(old);
             }
+            let counted = outcome.as_ref().map_or_else(Count::failed, Found::counted);
+            report.ended(counted, self.node.now().saturating_sub(begun));
             landing.land(outcome);
         }
     }

@@ -4,6 +4,7 @@ mod build;
 mod entry;
 mod fill;
 mod forget;
+mod inspect;
 mod load;
 mod many;
 mod quota;
@@ -16,6 +17,7 @@ mod validate;
 pub use self::{
     build::{CacheBuilder, CacheConfigError},
     entry::Cached,
+    inspect::EntryInfo,
     load::{Load, Loaded},
     read::{Cache, CacheUsage},
 };

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     CacheNode, CachePolicy, CachedAs,
     flight::{Flight, LoadError, Table},
+    report::{CacheReport, Count},
 };
 use std::{
     error::Error, fmt, future::Future, hash::RandomState, sync::Arc, sync::atomic::AtomicU64, time::Duration,
@@ -59,6 +60,7 @@ pub struct Cache<K, V> {
 pub(super) struct Inner<K, V> {
     pub(super) policy: CachePolicy,
     pub(super) node: CacheNode,
+    pub(super) report: CacheReport,
     pub(super) values: Store<K, V>,
     pub(super) negatives: Store<K, ()>,
     pub(super) flights: Arc<Table<K, Flight<Found<V>>>>,
@@ -88,15 +90,17 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     pub(super) fn new(builder: CacheBuilder<K, V>, share: u64, value_max: u32) -> Self {
-        let CacheBuilder { policy, node, capacity, clinic_share, loads, flights, weigh, .. } = builder;
+        let CacheBuilder { policy, name, node, capacity, clinic_share, loads, flights, weigh, .. } = builder;
         let longest = policy.life().saturating_add(policy.fail_safe()).max(Duration::from_secs(1));
         let negatives = policy.negatives_max();
+        let report = CacheReport::new(name, policy.class());
         Self {
             inner: Arc::new(Inner {
                 policy,
                 node: node.unwrap_or_default(),
-                values: Store::new(capacity, share, longest),
-                negatives: Store::new(negatives, part(negatives, clinic_share), longest),
+                values: Store::new(capacity, share, longest, report.clone()),
+                negatives: Store::new(negatives, part(negatives, clinic_share), longest, report.clone()),
+                report,
                 flights: Arc::new(Table::new(SHARDS, flights)),
                 permits: Semaphore::new(loads),
                 value_max,
@@ -111,7 +115,9 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     #[must_use]
     pub fn get(&self, key: &K) -> Option<Cached<V>> {
         let inner = &*self.inner;
-        match inner.glance(key, inner.node.now()) {
+        let found = inner.glance(key, inner.node.now());
+        inner.report.count(found.counted());
+        match found {
             Glance::Fresh(entry) => Some(Cached::new(entry, false)),
             Glance::Aging(entry, age) => Some(Cached::new(entry, age == Age::Stale)),
             Glance::Over(_) | Glance::Absent | Glance::Nothing => None,
@@ -183,6 +189,18 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     #[must_use]
     pub fn policy(&self) -> &CachePolicy {
         &self.inner.policy
+    }
+}
+
+impl<V> Glance<V> {
+    /// What a read that found this counts.
+    pub(super) const fn counted(&self) -> Count {
+        match self {
+            Self::Fresh(_) | Self::Aging(_, Age::Fresh | Age::Eager) => Count::Hit,
+            Self::Aging(..) => Count::Stale,
+            Self::Absent => Count::Absent,
+            Self::Over(_) | Self::Nothing => Count::Miss,
+        }
     }
 }
 

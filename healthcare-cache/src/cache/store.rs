@@ -1,28 +1,37 @@
 use super::{entry::Entry, quota::Quota};
-use crate::CacheKey;
-use moka::sync::Cache as Moka;
+use crate::{
+    CacheKey,
+    report::{CacheReport, Count},
+};
+use moka::{notification::RemovalCause, sync::Cache as Moka};
 use std::{sync::Arc, time::Duration};
 
 /// What is kept: moka's room and choice of what to evict, with a share for each clinic.
 pub(super) struct Store<K, V> {
     entries: Moka<K, Arc<Entry<V>>>,
     quota: Arc<Quota<K>>,
+    report: CacheReport,
 }
 
 impl<K: CacheKey, V: Send + Sync + 'static> Store<K, V> {
-    pub(super) fn new(capacity: u64, limit: u64, longest: Duration) -> Self {
+    pub(super) fn new(capacity: u64, limit: u64, longest: Duration, report: CacheReport) -> Self {
         let quota = Arc::new(Quota::new(limit));
-        let counted = Arc::clone(&quota);
+        let (counted, told) = (Arc::clone(&quota), report.clone());
         let entries = Moka::builder()
             .max_capacity(capacity)
             .weigher(|_: &K, entry: &Arc<Entry<V>>| entry.weight)
-            .eviction_listener(move |key: Arc<K>, entry: Arc<Entry<V>>, _| {
+            .eviction_listener(move |key: Arc<K>, entry: Arc<Entry<V>>, cause| {
                 counted.release(key.clinic(), entry.number);
+                match cause {
+                    RemovalCause::Size => told.count(Count::EvictedRoom),
+                    RemovalCause::Expired => told.count(Count::EvictedAge),
+                    RemovalCause::Explicit | RemovalCause::Replaced => {}
+                }
             })
             // Frees what nobody asks for again. What may be served is decided by the entry, on our own clock.
             .time_to_live(longest)
             .build();
-        Self { entries, quota }
+        Self { entries, quota, report }
     }
 
     pub(super) fn get(&self, key: &K) -> Option<Arc<Entry<V>>> {
@@ -34,6 +43,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Store<K, V> {
         let (number, victims) = self.quota.admit(key, weight);
         // Without the quota's lock: moka tells the quota of each.
         for victim in victims {
+            self.report.count(Count::EvictedShare);
             self.entries.invalidate(&victim);
         }
         let entry = Arc::new(make(number));

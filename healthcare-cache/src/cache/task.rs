@@ -8,12 +8,14 @@ use crate::{
     CachedAs,
     flight::{Boarding, Flight, Landing, LoadError, Outcome},
     node::Fence,
+    report::{Count, LoadReport},
 };
 use std::{error::Error, future::Future, sync::Arc, time::Duration};
 use tokio::{
     runtime::Handle,
     time::{self, Instant},
 };
+use tracing::Instrument as _;
 
 /// Who joined a load and may not have what it brought finds a younger one the second time.
 pub(super) const TRIES: usize = 3;
@@ -27,14 +29,19 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         let now = self.inner.node.now();
-        match self.inner.glance(key, now) {
+        let found = self.inner.glance(key, now);
+        self.inner.report.count(found.counted());
+        match found {
             Glance::Fresh(entry) => Ok(Some(Cached::new(entry, false))),
             Glance::Absent => Ok(None),
             Glance::Aging(entry, age) => {
                 self.refresh(key, &entry, now, loader);
                 Ok(Some(Cached::new(entry, age == Age::Stale)))
             }
-            Glance::Over(entry) if entry.is_paused(now) => Ok(Some(Cached::new(entry, true))),
+            Glance::Over(entry) if entry.is_paused(now) => {
+                self.inner.report.count(Count::FailSafe);
+                Ok(Some(Cached::new(entry, true)))
+            }
             Glance::Over(entry) => self.load(key, Some(entry), loader).await,
             Glance::Nothing => self.load(key, None, loader).await,
         }
@@ -83,7 +90,10 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
                     }
                     flight
                 }
-                Boarding::Full => return inner.fall_back(key, old, LoadError::TooMany),
+                Boarding::Full => {
+                    inner.report.count(Count::LoadRefused);
+                    return inner.fall_back(key, old, LoadError::TooMany);
+                }
             };
             match flight.wait(end, limit).await {
                 Ok(found) if found.will_do(arrival, inner.node.versions()) => return Ok(found.into_value()),
@@ -102,8 +112,9 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         let (inner, key) = (Arc::clone(&self.inner), key.clone());
-        handle.spawn(async move {
-            let Ready { landing, flight, begun, previous } = ready;
+        let span = inner.report.span(is_refresh);
+        let task = async move {
+            let Ready { landing, flight, begun, previous, report } = ready;
             flight.begin();
             let old = previous.clone();
             let load = Load { previous, is_refresh };
@@ -111,8 +122,11 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
             if let (Err(_), Some(old)) = (&outcome, old) {
                 inner.pause(&old.entry);
             }
+            let counted = outcome.as_ref().map_or_else(Count::failed, Found::counted);
+            report.ended(counted, inner.node.now().saturating_sub(begun));
             landing.land(outcome);
-        });
+        };
+        handle.spawn(task.instrument(span));
     }
 }
 
@@ -122,6 +136,7 @@ pub(super) struct Ready<K: CachedAs, V> {
     pub(super) flight: Arc<Flight<Found<V>>>,
     pub(super) begun: Duration,
     pub(super) previous: Option<Cached<V>>,
+    pub(super) report: LoadReport,
 }
 
 impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
@@ -177,7 +192,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
             Glance::Over(entry) => Some(Cached::new(entry, true)),
             Glance::Nothing => None,
         };
-        Some(Ready { landing, flight, begun, previous })
+        Some(Ready { landing, flight, begun, previous, report: self.report.load() })
     }
 
     /// Runs the loader within its time, and keeps what it brings.
@@ -216,6 +231,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
             |entry: &Arc<Entry<V>>| entry.age(self.node.versions(), now, self.policy.level()) < Age::Gone;
         let Some(entry) = old.filter(may_serve) else { return Err(error) };
         self.pause(&entry);
+        self.report.count(Count::FailSafe);
         // The one that is kept may be another by now: what is younger is better.
         match self.glance(key, now) {
             Glance::Fresh(entry) => Ok(Some(Cached::new(entry, false))),

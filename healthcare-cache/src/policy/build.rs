@@ -32,6 +32,7 @@ const JITTER_LIMIT: f64 = 0.5;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CachePolicy {
+    class: TtlClass,
     level: CacheLevel,
     life: Duration,
     stale_after: Duration,
@@ -64,6 +65,12 @@ impl CachePolicy {
             negative_life: None,
             negatives: NEGATIVES,
         }
+    }
+
+    /// The class it was made from.
+    #[must_use]
+    pub const fn class(&self) -> TtlClass {
+        self.class
     }
 
     /// Whether anything is kept at all.
@@ -252,6 +259,7 @@ impl CachePolicyBuilder {
         let stale_after = self.stale_after.unwrap_or(if is_restricted { self.life } else { self.life / 2 });
         let finish = self.finish.unwrap_or_else(|| FINISH.max(self.hard));
         let policy = CachePolicy {
+            class: self.class,
             level,
             life: self.life,
             stale_after,

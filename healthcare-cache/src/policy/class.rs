@@ -24,6 +24,19 @@ impl TtlClass {
     pub const ALL: [Self; 6] =
         [Self::Static, Self::Clinic, Self::Patient, Self::Appointment, Self::Emergency, Self::RealTime];
 
+    /// In one word, as statistics and metrics write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Clinic => "clinic",
+            Self::Patient => "patient",
+            Self::Appointment => "appointment",
+            Self::Emergency => "emergency",
+            Self::RealTime => "real_time",
+        }
+    }
+
     /// The longest that a value of this class is served after its load began; zero when it is not kept.
     #[must_use]
     pub const fn life(self) -> Duration {
