@@ -34,9 +34,9 @@ pub use crate::{
     policy::{CacheLevel, CachePolicy, CachePolicyBuilder, PolicyError, TtlClass},
     relation::{CachedRelations, PurgingWriter, RELATION_LIFE, Related, RelationKey},
     shared::{
-        ChaosShared, Fetched, Filled, Forget, MemoryServer, MemoryServerBuilder, MemoryShared, Mishap,
-        NewEntry, NullShared, Seen, SharedBar, SharedEntry, SharedError, SharedLimits, SharedLimitsError,
-        SharedTier, Verb, Verdict,
+        ChaosShared, Fetched, Filled, Forget, Lease, LeaseToken, Leased, Listener, MemoryServer,
+        MemoryServerBuilder, MemoryShared, Mishap, NewEntry, NullShared, Seen, SharedBar, SharedEntry,
+        SharedError, SharedLimits, SharedLimitsError, SharedTier, Verb, Verdict,
     },
     tier::{Bar, CacheKey, CacheTier, CachedAs, Fence, Lookup, Purge, PurgeScope, Put, TierError},
     wire::{CacheCodec, CodecError, JsonCodec},

@@ -1,7 +1,7 @@
 use super::{
     error::SharedError,
-    tier::SharedTier,
-    types::{Fetched, Filled, Forget, NewEntry, Seen, SharedBar, Verb, Verdict},
+    tier::{Listener, SharedTier},
+    types::{Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, Verb, Verdict},
 };
 use crate::{Mark, ScopeMark};
 use async_trait::async_trait;
@@ -108,6 +108,14 @@ impl<T: SharedTier> SharedTier for ChaosShared<T> {
         self.through(self.inner.fetch_many(scope, keys)).await
     }
 
+    async fn fetch_or_lease(&self, scope: ScopeMark, key: Mark, lease: Lease) -> Result<Leased, SharedError> {
+        self.through(self.inner.fetch_or_lease(scope, key, lease)).await
+    }
+
+    async fn release(&self, scope: ScopeMark, key: Mark, token: LeaseToken) -> Result<(), SharedError> {
+        self.through(self.inner.release(scope, key, token)).await
+    }
+
     async fn fill(&self, scope: ScopeMark, entry: NewEntry<'_>) -> Result<Filled, SharedError> {
         self.through(self.inner.fill(scope, entry)).await
     }
@@ -116,20 +124,24 @@ impl<T: SharedTier> SharedTier for ChaosShared<T> {
         self.through(self.inner.check(scope, marks, seen)).await
     }
 
-    async fn forget(&self, scope: ScopeMark, forget: Forget<'_>) -> Result<Seen, SharedError> {
-        self.through(self.inner.forget(scope, forget)).await
+    async fn forget(&self, scope: ScopeMark, forget: Forget<'_>, notice: &[u8]) -> Result<Seen, SharedError> {
+        self.through(self.inner.forget(scope, forget, notice)).await
     }
 
-    async fn forget_clinic(&self, scope: ScopeMark, verb: Verb) -> Result<Seen, SharedError> {
-        self.through(self.inner.forget_clinic(scope, verb)).await
+    async fn forget_clinic(&self, scope: ScopeMark, verb: Verb, notice: &[u8]) -> Result<Seen, SharedError> {
+        self.through(self.inner.forget_clinic(scope, verb, notice)).await
     }
 
-    async fn purge_all(&self) -> Result<u64, SharedError> {
-        self.through(self.inner.purge_all()).await
+    async fn purge_all(&self, notice: &[u8]) -> Result<u64, SharedError> {
+        self.through(self.inner.purge_all(notice)).await
     }
 
     async fn generation(&self) -> Result<u64, SharedError> {
         self.through(self.inner.generation()).await
+    }
+
+    fn hear(&self, generation: u64) {
+        self.inner.hear(generation);
     }
 
     async fn bar(
@@ -137,11 +149,20 @@ impl<T: SharedTier> SharedTier for ChaosShared<T> {
         scope: ScopeMark,
         marks: &[Mark],
         longest: Duration,
+        notice: &[u8],
     ) -> Result<SharedBar, SharedError> {
-        self.through(self.inner.bar(scope, marks, longest)).await
+        self.through(self.inner.bar(scope, marks, longest, notice)).await
     }
 
-    async fn lift(&self, bar: &SharedBar) -> Result<Seen, SharedError> {
-        self.through(self.inner.lift(bar)).await
+    async fn lift(&self, bar: &SharedBar, notice: &[u8]) -> Result<Seen, SharedError> {
+        self.through(self.inner.lift(bar, notice)).await
+    }
+
+    async fn say(&self, notice: &[u8]) -> Result<(), SharedError> {
+        self.through(self.inner.say(notice)).await
+    }
+
+    async fn listen(&self) -> Result<Box<dyn Listener>, SharedError> {
+        self.through(self.inner.listen()).await
     }
 }

@@ -6,6 +6,11 @@ pub enum SharedError {
     /// purges asks again, which is harmless.
     #[error("the shared cache does not answer: read without it, and repeat what was to be forgotten")]
     Away(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There is nothing to listen to: a node over this tier cannot hear what others forget.
+    #[error(
+        "this tier has nothing to listen to: give it a client of its own for that, as .listener(..) of RedisShared"
+    )]
+    Deaf,
     /// It answered something else than it was asked, as after a change of what is kept there by other hands.
     #[error("the shared cache answers in another form: look whether others write under its prefix")]
     Garbled,
@@ -22,4 +27,11 @@ pub enum SharedError {
     /// A bar must be between a millisecond and the tier's longest. Nothing was barred.
     #[error("a bar of this length is not taken: longer than a commit can take, and within the tier's limit")]
     BarLength,
+}
+
+#[cfg(feature = "redis")]
+impl From<redis::RedisError> for SharedError {
+    fn from(error: redis::RedisError) -> Self {
+        Self::Away(Box::new(error))
+    }
 }

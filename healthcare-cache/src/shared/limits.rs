@@ -1,4 +1,7 @@
-use super::error::SharedError;
+use super::{
+    error::SharedError,
+    types::{Filled, NewEntry},
+};
 use std::time::Duration;
 
 /// How much a shared tier keeps and takes. Every node of one deployment should have the same.
@@ -46,6 +49,10 @@ impl SharedLimits {
     pub const MARKS_PER_ENTRY: usize = 16;
     /// How many keys one look-up, and how many marks and keys one purge may name.
     pub const NAMED_PER_CALL: usize = 1_000;
+    /// The longest lease: a longer one is cut to five minutes.
+    pub const LEASE_MAX: Duration = Duration::from_secs(300);
+    /// The highest generation that is believed, so that the scripts' numbers are exact.
+    pub(crate) const GENERATION_MAX: u64 = 1 << 53;
 
     /// The largest value, in bytes; 1 MiB when never called.
     #[must_use]
@@ -97,9 +104,25 @@ impl SharedLimits {
         Ok(self)
     }
 
+    /// The life a value gets in milliseconds, or why it is not even sent.
+    pub(crate) fn takes(&self, entry: &NewEntry<'_>) -> Result<u64, Filled> {
+        if entry.bytes.len() > self.value_max {
+            return Err(Filled::TooLarge);
+        }
+        match self.life_ms(entry.life) {
+            0 => Err(Filled::NoLife),
+            life => Ok(life),
+        }
+    }
+
     /// The life a value gets, in milliseconds; zero is none.
     pub(crate) fn life_ms(&self, life: Duration) -> u64 {
         u64::try_from(life.min(self.life_max).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// How long a lease lasts at most, in milliseconds.
+    pub(crate) fn lease_ms(longest: Duration) -> u64 {
+        u64::try_from(longest.min(Self::LEASE_MAX).as_millis()).unwrap_or(u64::MAX).max(1)
     }
 
     /// # Errors

@@ -18,6 +18,9 @@ pub use self::{
     limits::{SharedLimits, SharedLimitsError},
     memory::{MemoryServer, MemoryServerBuilder, MemoryShared},
     null::NullShared,
-    tier::SharedTier,
-    types::{Fetched, Filled, Forget, NewEntry, Seen, SharedBar, SharedEntry, Verb, Verdict},
+    tier::{Listener, SharedTier},
+    types::{
+        Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, SharedEntry, Verb,
+        Verdict,
+    },
 };

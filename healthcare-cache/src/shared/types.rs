@@ -22,6 +22,50 @@ pub enum Fetched {
     Miss(Seen),
 }
 
+/// Who holds a lease: drawn for each load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LeaseToken(pub [u8; 16]);
+
+impl LeaseToken {
+    /// One that nobody else holds.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(fastrand::u128(..).to_be_bytes())
+    }
+}
+
+/// The turn to load a value, so that of several nodes one does. It saves work and keeps nothing right or wrong: what is
+/// kept is for the fence to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// By which it is given back. Who asks again with the same one keeps it.
+    pub token: LeaseToken,
+    /// When it ends by itself, for whoever holds it may be gone: at least a millisecond and at most
+    /// [`SharedLimits::LEASE_MAX`](super::SharedLimits::LEASE_MAX), else it is cut to that.
+    pub longest: Duration,
+    /// A valid value with less left than this is to be loaded anew: it is found, and the turn is given as well. Zero for
+    /// none.
+    pub renew: Duration,
+}
+
+/// What a look-up with a lease found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leased {
+    /// A valid value.
+    Hit {
+        /// It.
+        entry: SharedEntry,
+        /// It is over, or has less left than [`Lease::renew`], and it is the asker's turn to load the next. When it is
+        /// not, nobody has to, or somebody does already.
+        is_leased: bool,
+    },
+    /// Nothing valid, and it is the asker's turn. What is loaded now is filled with this fence. Also when there is nothing
+    /// to wait for, because what is loaded now could not be kept.
+    Yours(Seen),
+    /// Nothing valid, and another's turn: ask again in a while. Who does not wait fills with this fence.
+    Theirs(Seen),
+}
+
 /// A value of the shared tier.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -67,6 +111,8 @@ pub struct NewEntry<'a> {
     pub bytes: &'a [u8],
     /// How long it may be kept. The tier may shorten it.
     pub life: Duration,
+    /// The lease it was loaded under, which ends with this, whatever becomes of the value.
+    pub lease: Option<LeaseToken>,
 }
 
 impl fmt::Debug for NewEntry<'_> {
@@ -77,6 +123,7 @@ impl fmt::Debug for NewEntry<'_> {
             .field("marks", &self.marks)
             .field("bytes", &self.bytes.len())
             .field("life", &self.life)
+            .field("lease", &self.lease)
             .finish()
     }
 }

@@ -14,7 +14,7 @@ const KEY: Mark = Mark([2; 16]);
 const TAG: Mark = Mark([3; 16]);
 
 fn new_entry(seen: healthcare_cache::Seen) -> NewEntry<'static> {
-    NewEntry { key: KEY, seen, marks: &[TAG], bytes: b"x", life: Duration::from_secs(60) }
+    NewEntry { key: KEY, seen, marks: &[TAG], bytes: b"x", life: Duration::from_secs(60), lease: None }
 }
 
 async fn seen(tier: &dyn SharedTier) -> healthcare_cache::Seen {
@@ -35,9 +35,9 @@ async fn nothing_keeps_nothing() {
     assert_eq!(tier.fill(CLINIC, new_entry(fence)).await.unwrap(), Filled::Stale);
     assert!(matches!(tier.fetch(CLINIC, KEY).await.unwrap(), Fetched::Miss(_)));
     assert_eq!(tier.check(CLINIC, &[KEY], fence).await.unwrap(), Verdict::Stale);
-    let bar = tier.bar(CLINIC, &[TAG], Duration::from_secs(1)).await.unwrap();
-    tier.lift(&bar).await.unwrap();
-    tier.forget_clinic(CLINIC, Verb::Purge).await.unwrap();
+    let bar = tier.bar(CLINIC, &[TAG], Duration::from_secs(1), &[]).await.unwrap();
+    tier.lift(&bar, &[]).await.unwrap();
+    tier.forget_clinic(CLINIC, Verb::Purge, &[]).await.unwrap();
 }
 
 #[tokio::test]
@@ -69,11 +69,11 @@ async fn it_goes_wrong_until_told_otherwise() {
     let tier = ChaosShared::new(MemoryServer::new().node());
     tier.always(Mishap::Fail);
     let forget = Forget { marks: &[TAG], keys: &[], verb: Verb::Purge };
-    assert!(tier.forget(CLINIC, forget).await.is_err() && tier.purge_all().await.is_err());
+    assert!(tier.forget(CLINIC, forget, &[]).await.is_err() && tier.purge_all(&[]).await.is_err());
     tier.next([Mishap::None]);
     assert!(tier.generation().await.is_ok() && tier.generation().await.is_err());
     tier.always(Mishap::None);
-    assert!(tier.forget(CLINIC, forget).await.is_ok());
+    assert!(tier.forget(CLINIC, forget, &[]).await.is_ok());
     assert_eq!(tier.inner().generation().await.unwrap(), 0);
 }
 

@@ -4,7 +4,7 @@ use crate::{
     Mark,
     shared::{
         limits::SharedLimits,
-        types::{Fetched, Filled, Forget, NewEntry, Seen, SharedEntry, Verb, Verdict},
+        types::{Fetched, Filled, Forget, LeaseToken, Leased, NewEntry, Seen, SharedEntry, Verb, Verdict},
     },
 };
 use std::{collections::HashMap, time::Duration};
@@ -22,6 +22,7 @@ pub(super) struct Clinic {
     expired: HashMap<Mark, u64>,
     bars: HashMap<Mark, Vec<([u8; 16], Duration)>>,
     values: HashMap<Mark, Kept>,
+    leases: HashMap<Mark, Held>,
 }
 
 struct Kept {
@@ -32,7 +33,14 @@ struct Kept {
     ends: Duration,
 }
 
-/// When there are more values in a clinic, all are dropped.
+/// Whose turn it is, since when and until when.
+struct Held {
+    token: LeaseToken,
+    seen: Seen,
+    ends: Duration,
+}
+
+/// When there are more values or leases in a clinic, all are dropped.
 const VALUES: usize = 65_536;
 /// When a mark is held by more bars, the clinic is barred.
 const BARS_PER_MARK: usize = 64;
@@ -51,6 +59,7 @@ impl Clinic {
             expired: HashMap::new(),
             bars: HashMap::new(),
             values: HashMap::new(),
+            leases: HashMap::new(),
         }
     }
 
@@ -112,7 +121,7 @@ impl Clinic {
         let Some(kept) = self.values.get(&key) else { return Fetched::Miss(seen) };
         let fence = Seen { epoch: kept.epoch, number: kept.number, ..seen };
         let left = kept.ends.saturating_sub(now);
-        let is_over = match self.judge(kept.marks.iter().copied().chain([key]), fence) {
+        let is_over = match self.judge_kept(kept, key) {
             Verdict::Current if !left.is_zero() => false,
             Verdict::Over if !left.is_zero() => true,
             Verdict::Barred => return Fetched::Miss(seen),
@@ -125,7 +134,63 @@ impl Clinic {
         Fetched::Hit(SharedEntry { bytes, seen: fence, marks, left, is_over, now: seen })
     }
 
+    /// As [`fetch`](Self::fetch), and the turn if it is wanted and free. `renew`: below what is left a value is replaced.
+    pub(super) fn fetch_or_lease(
+        &mut self,
+        key: Mark,
+        token: LeaseToken,
+        (longest, renew): (Duration, Duration),
+        now: Duration,
+    ) -> Leased {
+        let is_barred = self.is_barred(key, now);
+        match self.fetch(key, now) {
+            Fetched::Hit(entry) => {
+                let is_wanted = entry.is_over || entry.left < renew;
+                let is_leased = is_wanted && self.take(key, token, longest, now);
+                Leased::Hit { entry, is_leased }
+            }
+            Fetched::Miss(seen) if is_barred || self.take(key, token, longest, now) => Leased::Yours(seen),
+            Fetched::Miss(seen) => Leased::Theirs(seen),
+        }
+    }
+
+    /// Whether it is known that what is loaded for a key now could not be kept.
+    fn is_barred(&self, key: Mark, now: Duration) -> bool {
+        let kept = self.values.get(&key).filter(|kept| kept.ends > now);
+        self.judge([key], self.seen()) == Verdict::Barred
+            || kept.is_some_and(|kept| self.judge_kept(kept, key) == Verdict::Barred)
+    }
+
+    fn judge_kept(&self, kept: &Kept, key: Mark) -> Verdict {
+        let fence = Seen { epoch: kept.epoch, number: kept.number, ..self.seen() };
+        self.judge(kept.marks.iter().copied().chain([key]), fence)
+    }
+
+    fn take(&mut self, key: Mark, token: LeaseToken, longest: Duration, now: Duration) -> bool {
+        if let Some(held) = self.leases.get(&key) {
+            // What its holder loads can no longer be kept once the key was purged or expired.
+            let is_held = held.ends > now && self.judge([key], held.seen) == Verdict::Current;
+            if is_held && held.token != token {
+                return false;
+            }
+        }
+        if self.leases.len() >= VALUES {
+            self.leases.clear();
+        }
+        self.leases.insert(key, Held { token, seen: self.seen(), ends: now + longest });
+        true
+    }
+
+    pub(super) fn release(&mut self, key: Mark, token: LeaseToken) {
+        if self.leases.get(&key).is_some_and(|held| held.token == token) {
+            self.leases.remove(&key);
+        }
+    }
+
     pub(super) fn fill(&mut self, entry: &NewEntry<'_>, life: Duration, now: Duration) -> Filled {
+        if let Some(token) = entry.lease {
+            self.release(entry.key, token);
+        }
         match self.judge(entry.marks.iter().copied().chain([entry.key]), entry.seen) {
             Verdict::Current => {}
             Verdict::Barred => return Filled::Barred,
@@ -213,11 +278,13 @@ impl Clinic {
     pub(super) fn lose_markers(&mut self) {
         let bars = std::mem::take(&mut self.bars);
         let values = std::mem::take(&mut self.values);
-        *self = Self { bars, values, barred_until: self.barred_until, ..Self::new(self.generation) };
+        let leases = std::mem::take(&mut self.leases);
+        *self = Self { bars, values, leases, barred_until: self.barred_until, ..Self::new(self.generation) };
     }
 
     #[cfg(feature = "testing")]
     pub(super) fn lose_values(&mut self) {
         self.values.clear();
+        self.leases.clear();
     }
 }

@@ -1,11 +1,13 @@
-use super::server::MemoryServer;
+use super::{clinic::Clinic, server::MemoryServer};
 use crate::{
     Mark, ScopeMark,
     shared::{
         error::SharedError,
-        limits,
-        tier::SharedTier,
-        types::{Fetched, Filled, Forget, NewEntry, Seen, SharedBar, Verb, Verdict},
+        limits::{self, SharedLimits},
+        tier::{Listener, SharedTier},
+        types::{
+            Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, Verb, Verdict,
+        },
     },
 };
 use async_trait::async_trait;
@@ -34,18 +36,32 @@ impl MemoryShared {
         self.generation.load(Ordering::Acquire)
     }
 
-    fn hear(&self, generation: u64) -> u64 {
+    fn learn(&self, generation: u64) -> u64 {
         self.generation.fetch_max(generation, Ordering::AcqRel).max(generation)
     }
 
     /// Runs `with` on a clinic, and hears of its generation.
-    fn at<O>(&self, scope: ScopeMark, with: impl FnOnce(&mut super::clinic::Clinic, Duration) -> O) -> O {
+    fn at<O>(&self, scope: ScopeMark, with: impl FnOnce(&mut Clinic, Duration) -> O) -> O {
         let (out, seen) = self.server.at(scope, self.known(), |clinic, now| {
             let out = with(clinic, now);
             (out, clinic.seen())
         });
-        self.hear(seen.generation);
+        self.learn(seen.generation);
         out
+    }
+
+    /// The same, and tells the notice before anyone else is let in.
+    fn tell<O>(
+        &self,
+        scope: ScopeMark,
+        notice: &[u8],
+        with: impl FnOnce(&mut Clinic, Duration, &SharedLimits) -> O,
+    ) -> (O, Seen) {
+        self.at(scope, |clinic, now| {
+            let out = with(clinic, now, self.server.limits());
+            self.server.tell(notice);
+            (out, clinic.seen())
+        })
     }
 }
 
@@ -56,15 +72,27 @@ impl SharedTier for MemoryShared {
         Ok(self.at(scope, |clinic, now| keys.iter().map(|key| clinic.fetch(*key, now)).collect()))
     }
 
+    async fn fetch_or_lease(&self, scope: ScopeMark, key: Mark, lease: Lease) -> Result<Leased, SharedError> {
+        let times = (Duration::from_millis(SharedLimits::lease_ms(lease.longest)), lease.renew);
+        Ok(self.at(scope, |clinic, now| clinic.fetch_or_lease(key, lease.token, times, now)))
+    }
+
+    async fn release(&self, scope: ScopeMark, key: Mark, token: LeaseToken) -> Result<(), SharedError> {
+        self.at(scope, |clinic, _| clinic.release(key, token));
+        Ok(())
+    }
+
     async fn fill(&self, scope: ScopeMark, entry: NewEntry<'_>) -> Result<Filled, SharedError> {
         limits::entry_marks(entry.marks.len())?;
-        if entry.bytes.len() > self.server.limits().value_max {
-            return Ok(Filled::TooLarge);
-        }
-        let life = Duration::from_millis(self.server.limits().life_ms(entry.life));
-        if life.is_zero() {
-            return Ok(Filled::NoLife);
-        }
+        let life = match self.server.limits().takes(&entry) {
+            Ok(life_ms) => Duration::from_millis(life_ms),
+            Err(refused) => {
+                if let Some(token) = entry.lease {
+                    self.release(scope, entry.key, token).await?;
+                }
+                return Ok(refused);
+            }
+        };
         Ok(self.at(scope, |clinic, now| clinic.fill(&entry, life, now)))
     }
 
@@ -73,27 +101,31 @@ impl SharedTier for MemoryShared {
         Ok(self.at(scope, |clinic, _| clinic.judge(marks.iter().copied(), seen)))
     }
 
-    async fn forget(&self, scope: ScopeMark, forget: Forget<'_>) -> Result<Seen, SharedError> {
+    async fn forget(&self, scope: ScopeMark, forget: Forget<'_>, notice: &[u8]) -> Result<Seen, SharedError> {
         limits::named(forget.marks.len() + forget.keys.len())?;
-        Ok(self.at(scope, |clinic, _| {
-            clinic.forget(forget, self.server.limits());
-            clinic.seen()
-        }))
+        Ok(self.tell(scope, notice, |clinic, _, limits| clinic.forget(forget, limits)).1)
     }
 
-    async fn forget_clinic(&self, scope: ScopeMark, verb: Verb) -> Result<Seen, SharedError> {
-        Ok(self.at(scope, |clinic, _| {
-            clinic.forget_whole(verb);
-            clinic.seen()
-        }))
+    async fn forget_clinic(&self, scope: ScopeMark, verb: Verb, notice: &[u8]) -> Result<Seen, SharedError> {
+        Ok(self.tell(scope, notice, |clinic, _, _| clinic.forget_whole(verb)).1)
     }
 
-    async fn purge_all(&self) -> Result<u64, SharedError> {
-        Ok(self.hear(self.server.next_generation()))
+    async fn purge_all(&self, notice: &[u8]) -> Result<u64, SharedError> {
+        let generation = self.server.next_generation();
+        if !notice.is_empty() {
+            self.server.tell(&[notice, &generation.to_be_bytes()].concat());
+        }
+        Ok(self.learn(generation))
     }
 
     async fn generation(&self) -> Result<u64, SharedError> {
-        Ok(self.hear(self.server.generation()))
+        Ok(self.learn(self.server.generation()))
+    }
+
+    fn hear(&self, generation: u64) {
+        if generation <= SharedLimits::GENERATION_MAX {
+            self.learn(generation);
+        }
     }
 
     async fn bar(
@@ -101,19 +133,27 @@ impl SharedTier for MemoryShared {
         scope: ScopeMark,
         marks: &[Mark],
         longest: Duration,
+        notice: &[u8],
     ) -> Result<SharedBar, SharedError> {
         limits::entry_marks(marks.len())?;
         let length = Duration::from_millis(self.server.limits().bar_ms(longest)?);
         let token = fastrand::u128(..).to_be_bytes();
-        self.at(scope, |clinic, now| clinic.bar(marks, token, now + length, self.server.limits()));
+        self.tell(scope, notice, |clinic, now, limits| clinic.bar(marks, token, now + length, limits));
         Ok(SharedBar::new(scope, marks.to_vec(), token))
     }
 
-    async fn lift(&self, bar: &SharedBar) -> Result<Seen, SharedError> {
+    async fn lift(&self, bar: &SharedBar, notice: &[u8]) -> Result<Seen, SharedError> {
         limits::entry_marks(bar.marks.len())?;
-        Ok(self.at(bar.scope, |clinic, now| {
-            clinic.lift(&bar.marks, &bar.token, now, self.server.limits());
-            clinic.seen()
-        }))
+        let SharedBar { scope, marks, token } = bar;
+        Ok(self.tell(*scope, notice, |clinic, now, limits| clinic.lift(marks, token, now, limits)).1)
+    }
+
+    async fn say(&self, notice: &[u8]) -> Result<(), SharedError> {
+        self.server.tell(notice);
+        Ok(())
+    }
+
+    async fn listen(&self) -> Result<Box<dyn Listener>, SharedError> {
+        Ok(Box::new(self.server.listen()))
     }
 }

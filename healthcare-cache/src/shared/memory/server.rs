@@ -1,4 +1,8 @@
-use super::{clinic::Clinic, node::MemoryShared};
+use super::{
+    bus::{Bus, Ear},
+    clinic::Clinic,
+    node::MemoryShared,
+};
 use crate::{
     ScopeMark,
     shared::limits::{SharedLimits, SharedLimitsError},
@@ -18,6 +22,7 @@ use std::{
 pub struct MemoryServer {
     clinics: Arc<Mutex<HashMap<ScopeMark, Clinic>>>,
     generation: Arc<AtomicU64>,
+    bus: Bus,
     clock: Arc<dyn Clock>,
     limits: SharedLimits,
 }
@@ -49,7 +54,7 @@ impl MemoryServerBuilder {
     /// [`SharedLimitsError`] when the limits make no sense.
     pub fn build(self) -> Result<MemoryServer, SharedLimitsError> {
         let limits = self.limits.checked()?;
-        Ok(MemoryServer { clinics: Arc::default(), generation: Arc::default(), clock: self.clock, limits })
+        Ok(MemoryServer::with(self.clock, limits))
     }
 }
 
@@ -71,7 +76,11 @@ impl MemoryServer {
     #[must_use]
     pub fn new() -> Self {
         let MemoryServerBuilder { clock, limits } = Self::builder();
-        Self { clinics: Arc::default(), generation: Arc::default(), clock, limits }
+        Self::with(clock, limits)
+    }
+
+    fn with(clock: Arc<dyn Clock>, limits: SharedLimits) -> Self {
+        Self { clinics: Arc::default(), generation: Arc::default(), bus: Bus::default(), clock, limits }
     }
 
     /// Begins a description.
@@ -83,6 +92,15 @@ impl MemoryServer {
     #[must_use]
     pub fn node(&self) -> MemoryShared {
         MemoryShared::new(self.clone())
+    }
+
+    /// Tells a notice to all who listen; nothing is told when it is empty.
+    pub(super) fn tell(&self, notice: &[u8]) {
+        self.bus.tell(notice);
+    }
+
+    pub(super) fn listen(&self) -> Ear {
+        self.bus.listen()
     }
 
     pub(super) const fn limits(&self) -> &SharedLimits {

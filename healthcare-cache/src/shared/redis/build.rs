@@ -1,5 +1,5 @@
 use super::{
-    script::Scripts,
+    listen::Sources,
     tier::{Inner, RedisShared},
 };
 use crate::shared::limits::{SharedLimits, SharedLimitsError};
@@ -27,13 +27,19 @@ pub enum RedisSharedError {
 #[must_use = "call build()"]
 pub struct RedisSharedBuilder {
     link: Option<RedisLink>,
+    sources: Sources,
     prefix: String,
     limits: SharedLimits,
 }
 
 impl RedisSharedBuilder {
     pub(super) fn new() -> Self {
-        Self { link: None, prefix: "cache".to_owned(), limits: SharedLimits::default() }
+        Self {
+            link: None,
+            sources: Sources::default(),
+            prefix: "cache".to_owned(),
+            limits: SharedLimits::default(),
+        }
     }
 
     /// The host's own Redis. Give it a time-out: the tier has none of its own.
@@ -52,6 +58,13 @@ impl RedisSharedBuilder {
     #[cfg_attr(docsrs, doc(cfg(feature = "deadpool")))]
     pub fn pool(self, pool: deadpool_redis::Pool) -> Self {
         self.link(RedisLink::pool(pool))
+    }
+
+    /// Where the node hears what others forget: subscribing takes a socket of its own. For a cluster call it for several of
+    /// its servers: each speaks for all, and when one is gone the next is asked.
+    pub fn listener(mut self, client: redis::Client) -> Self {
+        self.sources.add(client);
+        self
     }
 
     /// What all keys begin with; `cache` when never called. Nodes that share values share it.
@@ -77,6 +90,6 @@ impl RedisSharedBuilder {
             return Err(RedisSharedError::Prefix);
         }
         let limits = self.limits.checked()?;
-        Ok(RedisShared(Arc::new(Inner::new(link, Scripts::new(), self.prefix, limits))))
+        Ok(RedisShared(Arc::new(Inner::new(link, self.sources, self.prefix, limits))))
     }
 }

@@ -75,6 +75,34 @@ local function judge(at, since, marks)
   return stale and STALE or over and OVER or CURRENT
 end
 
+-- What lies under a value's key, by its mark: the value, what is left of it in milliseconds and the verdict. Nothing when
+-- it may not be shown, and the verdict alone; what will never be valid again is removed.
+local function look(key, mark)
+  local value = redis.call('GET', key)
+  if not value then return false, STALE end
+  local marks = { mark }
+  for k = 1, tonumber(string.sub(value, 33, 34), 16) or 0 do
+    marks[k + 1] = string.sub(value, 19 + 16 * k, 34 + 16 * k)
+  end
+  local verdict = judge(string.sub(value, 1, 16), tonumber(string.sub(value, 17, 32), 16), marks)
+  if verdict == STALE then
+    redis.call('UNLINK', key)
+  elseif verdict ~= BARRED then
+    return { value, redis.call('PTTL', key), verdict }, verdict
+  end
+  return false, verdict
+end
+
+-- Gives a lease back, if this token holds it.
+local function release(key, token)
+  if string.sub(redis.call('GET', key) or '', 1, 32) == token then redis.call('UNLINK', key) end
+end
+
+-- Tells all who listen, once the rest is done.
+local function tell(channel, notice)
+  if notice ~= '' then redis.call('PUBLISH', channel, notice) end
+end
+
 -- Drops the lowest marks above the limit, and lifts the floor to the highest of them.
 local function trim(most)
   local excess = redis.call('ZCARD', m) - 1 - most

@@ -1,8 +1,9 @@
 -- Keeps a value if its fence holds. KEYS[3] the value; ARGV[6..] the fence's epoch and number, the life in milliseconds,
--- the value with its header, then the marks it depends on, its key first.
--- Guarantees: nothing is kept that a fetch at this moment would not find valid.
+-- the value with its header, the token of the lease KEYS[4] or nothing, then the marks it depends on, its key first.
+-- Guarantees: nothing is kept that a fetch at this moment would not find valid; the lease is given back in any case.
 local marks = {}
-for i = 10, #ARGV do marks[i - 9] = ARGV[i] end
+for i = 11, #ARGV do marks[i - 10] = ARGV[i] end
+if KEYS[4] then release(KEYS[4], ARGV[10]) end
 local verdict = judge(ARGV[6], tonumber(ARGV[7]), marks)
 if verdict == CURRENT then
   redis.call('SET', KEYS[3], ARGV[9], 'PX', ARGV[8])

@@ -1,5 +1,5 @@
 -- Reads or advances the generation of everything. KEYS[1] the generation; ARGV the generation this node knows, and
--- 'look' or 'next'.
+-- 'look' or 'next', the channel, and the notice: with a next one it is told, and the generation after it in eight bytes.
 -- Guarantees: it never falls below what a node that asks knows. When it was lost, the next one begins at the server's
 -- clock in microseconds, which is above what can have been counted before.
 local known = tonumber(ARGV[1])
@@ -13,4 +13,11 @@ if ARGV[2] == 'next' then
   next = next + 1
 end
 if next > held then redis.call('SET', KEYS[1], string.format('%.0f', next)) end
+if ARGV[2] == 'next' and ARGV[4] ~= '' then
+  local bytes, rest = '', next
+  for _ = 1, 8 do
+    bytes, rest = string.char(rest % 256) .. bytes, math.floor(rest / 256)
+  end
+  redis.call('PUBLISH', ARGV[3], ARGV[4] .. bytes)
+end
 return next

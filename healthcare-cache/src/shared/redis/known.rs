@@ -1,4 +1,4 @@
-use crate::ScopeMark;
+use crate::{ScopeMark, SharedLimits};
 use std::{
     collections::HashMap,
     sync::{
@@ -24,6 +24,9 @@ impl Known {
     }
 
     pub(super) fn hear(&self, generation: u64) -> u64 {
+        if generation > SharedLimits::GENERATION_MAX {
+            return self.generation();
+        }
         self.generation.fetch_max(generation, Ordering::AcqRel).max(generation)
     }
 

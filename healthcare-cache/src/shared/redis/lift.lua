@@ -1,8 +1,9 @@
--- Ends a bar and purges its marks. ARGV[6] the bar's token, [7] how many marks are kept, [8..] the marks.
+-- Ends a bar and purges its marks. ARGV[6] the bar's token, [7] how many marks are kept, [8] the channel, [9] the notice, [10..] the
+-- marks.
 -- Guarantees: nothing that began before is valid with these marks; a mark that another bar holds stays barred; so does
 -- one of whose bars nothing is written any more, until its end.
 n = n + 1
-for i = 8, #ARGV do
+for i = 10, #ARGV do
   local mark, field = ARGV[i], 'b' .. ARGV[i]
   local record = redis.call('HGET', s, field)
   local others, last = '', 0
@@ -24,4 +25,5 @@ end
 trim(tonumber(ARGV[7]))
 soonest()
 save()
+tell(ARGV[8], ARGV[9])
 return { epoch, n, g }

@@ -2,6 +2,7 @@
 
 mod build;
 mod known;
+mod listen;
 mod script;
 mod tier;
 mod value;

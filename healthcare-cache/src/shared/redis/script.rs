@@ -4,6 +4,8 @@ use healthcare_resilience::RedisScript;
 #[derive(Debug)]
 pub(super) struct Scripts {
     pub(super) fetch: RedisScript,
+    pub(super) lease: RedisScript,
+    pub(super) release: RedisScript,
     pub(super) fill: RedisScript,
     pub(super) check: RedisScript,
     pub(super) forget: RedisScript,
@@ -20,6 +22,8 @@ impl Scripts {
     pub(super) fn new() -> Self {
         Self {
             fetch: about_a_clinic!("common.lua", "fetch.lua"),
+            lease: about_a_clinic!("common.lua", "lease.lua"),
+            release: about_a_clinic!("first.lua", "common.lua", "release.lua"),
             fill: about_a_clinic!("common.lua", "fill.lua"),
             check: about_a_clinic!("common.lua", "check.lua"),
             forget: about_a_clinic!("first.lua", "common.lua", "forget.lua"),

@@ -1,11 +1,14 @@
-use super::{build::RedisSharedBuilder, known::Known, script::Scripts, value};
+use super::{build::RedisSharedBuilder, known::Known, listen::Sources, script::Scripts, value};
 use crate::{
     Mark, ScopeMark,
     shared::{
         error::SharedError,
         limits::{self, SharedLimits},
-        tier::SharedTier,
-        types::{Fetched, Filled, Forget, NewEntry, Seen, SharedBar, SharedEntry, Verb, Verdict},
+        tier::{Listener, SharedTier},
+        types::{
+            Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, SharedEntry, Verb,
+            Verdict,
+        },
     },
 };
 use async_trait::async_trait;
@@ -33,6 +36,7 @@ pub struct RedisShared(pub(super) Arc<Inner>);
 #[derive(Debug)]
 pub(super) struct Inner {
     link: RedisLink,
+    sources: Sources,
     scripts: Scripts,
     prefix: String,
     limits: SharedLimits,
@@ -50,8 +54,8 @@ impl RedisShared {
 }
 
 impl Inner {
-    pub(super) fn new(link: RedisLink, scripts: Scripts, prefix: String, limits: SharedLimits) -> Self {
-        Self { link, scripts, prefix, limits, known: Known::default() }
+    pub(super) fn new(link: RedisLink, sources: Sources, prefix: String, limits: SharedLimits) -> Self {
+        Self { link, sources, scripts: Scripts::new(), prefix, limits, known: Known::default() }
     }
 
     fn name(&self, scope: ScopeMark, rest: &str) -> String {
@@ -60,6 +64,15 @@ impl Inner {
 
     fn value_name(&self, scope: ScopeMark, key: Mark) -> String {
         self.name(scope, &format!("v:{:032x}", u128::from_be_bytes(key.0)))
+    }
+
+    fn lease_name(&self, scope: ScopeMark, key: Mark) -> String {
+        self.name(scope, &format!("l:{:032x}", u128::from_be_bytes(key.0)))
+    }
+
+    /// Where notices are told.
+    fn channel(&self) -> String {
+        format!("{}:bus", self.prefix)
     }
 
     /// The keys and arguments that all scripts about a clinic begin with.
@@ -80,8 +93,7 @@ impl Inner {
         code: &RedisScript,
         question: &RedisInput,
     ) -> Result<T, SharedError> {
-        let value =
-            code.run(&self.link, question).await.map_err(|error| SharedError::Away(Box::new(error)))?;
+        let value = code.run(&self.link, question).await.map_err(SharedError::from)?;
         redis::from_redis_value(value).map_err(|_| SharedError::Garbled)
     }
 
@@ -171,15 +183,46 @@ impl SharedTier for RedisShared {
         found.into_iter().map(|found| fetched(found, now)).collect()
     }
 
+    async fn fetch_or_lease(&self, scope: ScopeMark, key: Mark, lease: Lease) -> Result<Leased, SharedError> {
+        let renew = u64::try_from(lease.renew.as_millis()).unwrap_or(u64::MAX);
+        let question = self
+            .0
+            .question(scope)
+            .key(self.0.value_name(scope, key))
+            .key(self.0.lease_name(scope, key))
+            .arg(&key.0)
+            .arg(hexadecimal(lease.token.0))
+            .arg(SharedLimits::lease_ms(lease.longest))
+            .arg(renew);
+        let (epoch, number, generation, (turn, found)): Answer<(u8, Value)> =
+            self.0.run(&self.0.scripts.lease, &question).await?;
+        let now = self.0.learn(scope, &epoch, number, generation)?;
+        let is_leased = turn == 1;
+        // What lies there and is no value is no reason to wait.
+        let is_yours = is_leased || found != Value::Nil;
+        Ok(match fetched(found, now)? {
+            Fetched::Hit(entry) => Leased::Hit { entry, is_leased },
+            Fetched::Miss(seen) if is_yours => Leased::Yours(seen),
+            Fetched::Miss(seen) => Leased::Theirs(seen),
+        })
+    }
+
+    async fn release(&self, scope: ScopeMark, key: Mark, token: LeaseToken) -> Result<(), SharedError> {
+        let question = self.0.question(scope).key(self.0.lease_name(scope, key)).arg(hexadecimal(token.0));
+        self.0.seen(scope, &self.0.scripts.release, &question).await.map(|_| ())
+    }
+
     async fn fill(&self, scope: ScopeMark, entry: NewEntry<'_>) -> Result<Filled, SharedError> {
         limits::entry_marks(entry.marks.len())?;
-        if entry.bytes.len() > self.0.limits.value_max {
-            return Ok(Filled::TooLarge);
-        }
-        let life = self.0.limits.life_ms(entry.life);
-        if life == 0 {
-            return Ok(Filled::NoLife);
-        }
+        let life = match self.0.limits.takes(&entry) {
+            Ok(life) => life,
+            Err(refused) => {
+                if let Some(token) = entry.lease {
+                    self.release(scope, entry.key, token).await?;
+                }
+                return Ok(refused);
+            }
+        };
         let mut question = self
             .0
             .question(scope)
@@ -188,7 +231,11 @@ impl SharedTier for RedisShared {
             .arg(entry.seen.number)
             .arg(life)
             .arg(value::encode(&entry))
+            .arg(entry.lease.map(|token| hexadecimal(token.0)).unwrap_or_default())
             .arg(&entry.key.0);
+        if entry.lease.is_some() {
+            question = question.key(self.0.lease_name(scope, entry.key));
+        }
         for mark in entry.marks {
             question = question.arg(&mark.0);
         }
@@ -208,9 +255,9 @@ impl SharedTier for RedisShared {
         self.0.verdict(scope, &self.0.scripts.check, &question).await
     }
 
-    async fn forget(&self, scope: ScopeMark, forget: Forget<'_>) -> Result<Seen, SharedError> {
+    async fn forget(&self, scope: ScopeMark, forget: Forget<'_>, notice: &[u8]) -> Result<Seen, SharedError> {
         limits::named(forget.marks.len() + forget.keys.len())?;
-        let mut question = self.0.asked_to_forget(scope, forget.verb, "marks");
+        let mut question = self.0.asked_to_forget(scope, forget.verb, "marks", notice);
         for &mark in forget.marks.iter().chain(forget.keys) {
             question = question.arg(&mark.0);
         }
@@ -222,17 +269,21 @@ impl SharedTier for RedisShared {
         self.0.seen(scope, &self.0.scripts.forget, &question).await
     }
 
-    async fn forget_clinic(&self, scope: ScopeMark, verb: Verb) -> Result<Seen, SharedError> {
-        let question = self.0.asked_to_forget(scope, verb, "clinic");
+    async fn forget_clinic(&self, scope: ScopeMark, verb: Verb, notice: &[u8]) -> Result<Seen, SharedError> {
+        let question = self.0.asked_to_forget(scope, verb, "clinic", notice);
         self.0.seen(scope, &self.0.scripts.forget, &question).await
     }
 
-    async fn purge_all(&self) -> Result<u64, SharedError> {
-        self.0.ask_generation("next").await
+    async fn purge_all(&self, notice: &[u8]) -> Result<u64, SharedError> {
+        self.0.ask_generation("next", notice).await
     }
 
     async fn generation(&self) -> Result<u64, SharedError> {
-        self.0.ask_generation("look").await
+        self.0.ask_generation("look", &[]).await
+    }
+
+    fn hear(&self, generation: u64) {
+        self.0.known.hear(generation);
     }
 
     async fn bar(
@@ -240,6 +291,7 @@ impl SharedTier for RedisShared {
         scope: ScopeMark,
         marks: &[Mark],
         longest: Duration,
+        notice: &[u8],
     ) -> Result<SharedBar, SharedError> {
         limits::entry_marks(marks.len())?;
         let token = fastrand::u128(..).to_be_bytes();
@@ -248,7 +300,9 @@ impl SharedTier for RedisShared {
             .question(scope)
             .arg(hexadecimal(token))
             .arg(self.0.limits.bar_ms(longest)?)
-            .arg(u64::from(self.0.limits.bars_kept));
+            .arg(u64::from(self.0.limits.bars_kept))
+            .arg(self.0.channel())
+            .arg(notice);
         for mark in marks {
             question = question.arg(&mark.0);
         }
@@ -256,29 +310,54 @@ impl SharedTier for RedisShared {
         Ok(SharedBar::new(scope, marks.to_vec(), token))
     }
 
-    async fn lift(&self, bar: &SharedBar) -> Result<Seen, SharedError> {
+    async fn lift(&self, bar: &SharedBar, notice: &[u8]) -> Result<Seen, SharedError> {
         limits::entry_marks(bar.marks.len())?;
-        let mut question =
-            self.0.question(bar.scope).arg(hexadecimal(bar.token)).arg(u64::from(self.0.limits.marks_kept));
+        let mut question = self
+            .0
+            .question(bar.scope)
+            .arg(hexadecimal(bar.token))
+            .arg(u64::from(self.0.limits.marks_kept))
+            .arg(self.0.channel())
+            .arg(notice);
         for mark in &bar.marks {
             question = question.arg(&mark.0);
         }
         self.0.seen(bar.scope, &self.0.scripts.lift, &question).await
     }
+
+    async fn say(&self, notice: &[u8]) -> Result<(), SharedError> {
+        let mut command = redis::cmd("PUBLISH");
+        command.arg(self.0.channel()).arg(notice);
+        self.0.link.send(&command).await?;
+        Ok(())
+    }
+
+    async fn listen(&self) -> Result<Box<dyn Listener>, SharedError> {
+        Ok(Box::new(self.0.sources.listen(&self.0.channel()).await?))
+    }
 }
 
 impl Inner {
-    fn asked_to_forget(&self, scope: ScopeMark, verb: Verb, what: &str) -> RedisInput {
+    fn asked_to_forget(&self, scope: ScopeMark, verb: Verb, what: &str, notice: &[u8]) -> RedisInput {
         let verb = match verb {
             Verb::Purge => "purge",
             Verb::Expire => "expire",
         };
-        self.question(scope).arg(verb).arg(u64::from(self.limits.marks_kept)).arg(what)
+        self.question(scope)
+            .arg(verb)
+            .arg(u64::from(self.limits.marks_kept))
+            .arg(what)
+            .arg(self.channel())
+            .arg(notice)
     }
 
-    async fn ask_generation(&self, what: &str) -> Result<u64, SharedError> {
-        let question =
-            RedisInput::new().key(format!("{}:g", self.prefix)).arg(self.known.generation()).arg(what);
+    async fn ask_generation(&self, what: &str, notice: &[u8]) -> Result<u64, SharedError> {
+        let question = RedisInput::new()
+            .key(format!("{}:g", self.prefix))
+            .arg(self.known.generation())
+            .arg(what)
+            .arg(self.channel())
+            .arg(notice);
         let generation = self.run(&self.scripts.generation, &question).await?;
         Ok(self.known.hear(generation))
     }

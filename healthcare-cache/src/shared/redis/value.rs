@@ -56,7 +56,7 @@ mod tests {
         fn a_value_comes_back_as_it_was(epoch: u64, number: u64, marks in prop::collection::vec(any::<[u8; 16]>(), 0..=16), bytes: Vec<u8>) {
             let marks: Vec<Mark> = marks.into_iter().map(Mark).collect();
             let seen = Seen { epoch, number, generation: 0 };
-            let value = encode(&NewEntry { key: Mark([0; 16]), seen, marks: &marks, bytes: &bytes, life: Duration::ZERO });
+            let value = encode(&NewEntry { key: Mark([0; 16]), seen, marks: &marks, bytes: &bytes, life: Duration::ZERO, lease: None });
             let stored = decode(value).unwrap();
             prop_assert_eq!((stored.epoch, stored.number, stored.marks, stored.bytes), (epoch, number, marks, bytes));
         }
@@ -78,6 +78,7 @@ mod tests {
             marks: &[Mark(*b"0123456789abcdef")],
             bytes: b"sealed",
             life: Duration::ZERO,
+            lease: None,
         });
         assert_eq!(value, b"0000000000000abc0000000000000010010123456789abcdefsealed");
     }

@@ -50,7 +50,7 @@ pub(super) async fn what_was_kept_is_forgotten<R: SharedRig>(rig: &R) {
     let (tier, clinic) = (rig.node(), scope());
     kept(&tier, clinic, KEY, b"x").await;
     let forget = Forget { marks: &[mark(777)], keys: &[mark(778)], verb: Verb::Purge };
-    tier.forget(clinic, forget).await.expect("the tier answers");
+    tier.forget(clinic, forget, &[]).await.expect("the tier answers");
     assert!(found(&tier, clinic, KEY).await.is_some(), "what does not depend on it stays");
 }
 
@@ -72,10 +72,10 @@ pub(super) async fn a_purge_beats_an_expiry<R: SharedRig>(rig: &R) {
 pub(super) async fn everything_is_forgotten_by_whoever_heard<R: SharedRig>(rig: &R) {
     let (here, there, clinic) = (rig.node(), rig.node(), scope());
     kept(&there, clinic, KEY, b"x").await;
-    let generation = here.purge_all().await.expect("the tier answers");
+    let generation = here.purge_all(&[]).await.expect("the tier answers");
     assert!(found(&here, clinic, KEY).await.is_none(), "who purged finds nothing");
     assert!(found(&there, clinic, KEY).await.is_none(), "nor does anyone where it is known");
-    let next = here.purge_all().await.expect("the tier answers");
+    let next = here.purge_all(&[]).await.expect("the tier answers");
     assert!(next > generation, "each has a generation of its own");
     assert_eq!(there.generation().await.expect("the tier answers"), next);
     let (late, other) = (rig.node(), scope());

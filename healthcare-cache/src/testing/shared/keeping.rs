@@ -8,7 +8,8 @@ pub(super) async fn a_value_is_found_by_its_clinic_and_key_alone<R: SharedRig>(r
     let (here, there, clinic) = (rig.node(), rig.node(), scope());
     let bytes: Vec<u8> = (0..=255).collect();
     let seen = fence(&here, clinic, KEY).await;
-    let entry = NewEntry { key: KEY, seen, marks: &[TAG, OTHER_TAG], bytes: &bytes, life: MINUTE };
+    let entry =
+        NewEntry { key: KEY, seen, marks: &[TAG, OTHER_TAG], bytes: &bytes, life: MINUTE, lease: None };
     assert_eq!(here.fill(clinic, entry).await.expect("the tier answers"), Filled::Stored);
     let entry = found(&there, clinic, KEY).await.expect("another node finds it");
     assert_eq!((&entry.bytes, &entry.marks[..], entry.is_over), (&bytes, &[TAG, OTHER_TAG][..], false));
@@ -19,7 +20,7 @@ pub(super) async fn a_value_is_found_by_its_clinic_and_key_alone<R: SharedRig>(r
     assert!(found(&there, scope(), KEY).await.is_none(), "another clinic is another value");
     kept(&there, clinic, KEY, b"").await;
     let seen = fence(&here, clinic, KEY).await;
-    let lone = NewEntry { key: OTHER_KEY, seen, marks: &[], bytes: b"x", life: MINUTE };
+    let lone = NewEntry { key: OTHER_KEY, seen, marks: &[], bytes: b"x", life: MINUTE, lease: None };
     assert_eq!(here.fill(clinic, lone).await.expect("the tier answers"), Filled::Stored);
     assert!(found(&here, clinic, OTHER_KEY).await.is_some(), "a value without marks is a value");
 }
@@ -28,7 +29,7 @@ pub(super) async fn a_life_ends<R: SharedRig>(rig: &R) {
     let (tier, clinic) = (rig.node(), scope());
     let life = Duration::from_millis(40);
     let seen = fence(&tier, clinic, KEY).await;
-    let entry = NewEntry { key: KEY, seen, marks: &[], bytes: b"x", life };
+    let entry = NewEntry { key: KEY, seen, marks: &[], bytes: b"x", life, lease: None };
     tier.fill(clinic, entry).await.expect("the tier answers");
     rig.pass(life).await;
     assert!(found(&tier, clinic, KEY).await.is_none(), "its life is over");
@@ -74,10 +75,10 @@ pub(super) async fn a_check_says_what_a_fetch_would<R: SharedRig>(rig: &R) {
     }
     let (tier, clinic) = (rig.node(), scope());
     let seen = fence(&tier, clinic, KEY).await;
-    let bar = tier.bar(clinic, &[TAG], MINUTE).await.expect("the tier answers");
+    let bar = tier.bar(clinic, &[TAG], MINUTE, &[]).await.expect("the tier answers");
     assert_eq!(tier.check(clinic, &[KEY, TAG], seen).await.expect("the tier answers"), Verdict::Barred);
     assert_eq!(tier.check(clinic, &[KEY], seen).await.expect("the tier answers"), Verdict::Current);
-    tier.lift(&bar).await.expect("the tier answers");
+    tier.lift(&bar, &[]).await.expect("the tier answers");
     let ahead = Seen { number: seen.number + 1_000, ..seen };
     for foreign in [ahead, Seen { epoch: seen.epoch ^ 1, ..seen }] {
         assert_eq!(tier.check(clinic, &[KEY], foreign).await.expect("the tier answers"), Verdict::Stale);

@@ -11,16 +11,16 @@ pub(super) async fn too_much_is_refused<R: SharedRig>(rig: &R) {
     let (tier, clinic) = (rig.node(), scope());
     let marks: Vec<Mark> = (0..=1_000).map(mark).collect();
     let seen = fence(&tier, clinic, KEY).await;
-    let entry = NewEntry { key: KEY, seen, marks: &marks[..17], bytes: b"x", life: MINUTE };
+    let entry = NewEntry { key: KEY, seen, marks: &marks[..17], bytes: b"x", life: MINUTE, lease: None };
     let is_too_many = |error: SharedError| assert!(matches!(error, SharedError::TooMany { .. }), "{error:?}");
     is_too_many(tier.fill(clinic, entry).await.expect_err("17 marks"));
-    is_too_many(tier.bar(clinic, &marks[..17], MINUTE).await.expect_err("17 marks"));
+    is_too_many(tier.bar(clinic, &marks[..17], MINUTE, &[]).await.expect_err("17 marks"));
     is_too_many(tier.fetch_many(clinic, &marks).await.expect_err("1,001 keys"));
     is_too_many(tier.check(clinic, &marks, seen).await.expect_err("1,001 marks"));
     let forget = Forget { marks: &marks[..500], keys: &marks[500..], verb: Verb::Purge };
-    is_too_many(tier.forget(clinic, forget).await.expect_err("1,001 marks and keys"));
+    is_too_many(tier.forget(clinic, forget, &[]).await.expect_err("1,001 marks and keys"));
     for longest in [Duration::ZERO, Duration::from_secs(121), Duration::MAX] {
-        let refused = tier.bar(clinic, &[TAG], longest).await.expect_err("no length of a bar");
+        let refused = tier.bar(clinic, &[TAG], longest, &[]).await.expect_err("no length of a bar");
         assert!(matches!(refused, SharedError::BarLength), "{refused:?}");
     }
     let large = vec![7; 4_097];
@@ -33,27 +33,27 @@ pub(super) async fn too_much_is_refused<R: SharedRig>(rig: &R) {
     let answers = tier.fetch_many(clinic, &marks[..1_000]).await.expect("1,000 keys");
     assert_eq!(answers.len(), 1_000);
     let forget = Forget { marks: &marks[..500], keys: &marks[500..1_000], verb: Verb::Purge };
-    tier.forget(clinic, forget).await.expect("1,000 marks and keys");
+    tier.forget(clinic, forget, &[]).await.expect("1,000 marks and keys");
 }
 
 pub(super) async fn dropped_futures_leave_it_usable<R: SharedRig>(rig: &R) {
     let (tier, clinic) = (rig.node(), scope());
     let seen = fence(&tier, clinic, KEY).await;
-    let entry = NewEntry { key: KEY, seen, marks: &[TAG], bytes: b"x", life: MINUTE };
+    let entry = NewEntry { key: KEY, seen, marks: &[TAG], bytes: b"x", life: MINUTE, lease: None };
     let forget = Forget { marks: &[TAG], keys: &[KEY], verb: Verb::Purge };
     for _ in 0..3 {
         dropped(tier.fetch(clinic, KEY));
         dropped(tier.fill(clinic, entry));
         dropped(tier.check(clinic, &[KEY], seen));
-        dropped(tier.forget(clinic, forget));
-        dropped(tier.forget_clinic(clinic, Verb::Purge));
-        dropped(tier.purge_all());
+        dropped(tier.forget(clinic, forget, &[]));
+        dropped(tier.forget_clinic(clinic, Verb::Purge, &[]));
+        dropped(tier.purge_all(&[]));
         dropped(tier.generation());
-        dropped(tier.bar(clinic, &[mark(9)], MINUTE));
+        dropped(tier.bar(clinic, &[mark(9)], MINUTE, &[]));
     }
-    let bar = tier.bar(clinic, &[TAG], MINUTE).await.expect("the tier answers");
-    dropped(tier.lift(&bar));
-    tier.lift(&bar).await.expect("the tier answers");
+    let bar = tier.bar(clinic, &[TAG], MINUTE, &[]).await.expect("the tier answers");
+    dropped(tier.lift(&bar, &[]));
+    tier.lift(&bar, &[]).await.expect("the tier answers");
     // Whatever of it happened, answers are still those of the questions.
     for number in 0..20_u8 {
         let key = mark(50 + u128::from(number));

@@ -8,7 +8,7 @@ pub(super) async fn lost_markers_leave_nothing_valid<R: SharedRig>(rig: &R) {
         let seen = fence(&here, clinic, KEY).await;
         // The very purge that is lost.
         there
-            .forget(clinic, Forget { marks: &[TAG], keys: &[], verb: Verb::Purge })
+            .forget(clinic, Forget { marks: &[TAG], keys: &[], verb: Verb::Purge }, &[])
             .await
             .expect("the tier answers");
         rig.lose(clinic, loss).await;
@@ -25,7 +25,7 @@ pub(super) async fn lost_markers_leave_nothing_valid<R: SharedRig>(rig: &R) {
         // Whoever comes first after the loss: a fill, too, or a purge.
         assert_eq!(filled(&tier, clinic, KEY, seen, b"x").await, Filled::Stale, "{loss:?}");
         rig.lose(clinic, loss).await;
-        tier.forget_clinic(clinic, Verb::Expire).await.expect("the tier answers");
+        tier.forget_clinic(clinic, Verb::Expire, &[]).await.expect("the tier answers");
         assert!(found(&tier, clinic, KEY).await.is_none(), "{loss:?}: not even as over");
     }
 }
@@ -33,7 +33,7 @@ pub(super) async fn lost_markers_leave_nothing_valid<R: SharedRig>(rig: &R) {
 pub(super) async fn bars_outlive_the_loss_of_one_half<R: SharedRig>(rig: &R) {
     for loss in [Loss::NUMBERS, Loss::MARKS] {
         let (tier, clinic) = (rig.node(), scope());
-        let _held = tier.bar(clinic, &[TAG], MINUTE).await.expect("the tier answers");
+        let _held = tier.bar(clinic, &[TAG], MINUTE, &[]).await.expect("the tier answers");
         rig.lose(clinic, loss).await;
         let seen = fence(&tier, clinic, KEY).await;
         assert_eq!(filled(&tier, clinic, KEY, seen, b"x").await, Filled::Barred, "{loss:?}");
@@ -45,7 +45,7 @@ pub(super) async fn dropped_marks_lift_the_floor<R: SharedRig>(rig: &R) {
     let purge = async |first: u128, count: u128| {
         let marks: Vec<_> = (first..first + count).map(mark).collect();
         let forget = Forget { marks: &marks, keys: &[], verb: Verb::Purge };
-        tier.forget(clinic, forget).await.expect("the tier answers");
+        tier.forget(clinic, forget, &[]).await.expect("the tier answers");
     };
     let old = fence(&tier, clinic, KEY).await;
     purge(101, 1).await;
@@ -58,7 +58,7 @@ pub(super) async fn dropped_marks_lift_the_floor<R: SharedRig>(rig: &R) {
         Filled::Stale,
         "its purge was dropped, not undone"
     );
-    let far = NewEntry { key: mark(3), seen: between, marks: &[], bytes: b"x", life: MINUTE };
+    let far = NewEntry { key: mark(3), seen: between, marks: &[], bytes: b"x", life: MINUTE, lease: None };
     assert_eq!(
         tier.fill(clinic, far).await.expect("the tier answers"),
         Filled::Stale,

@@ -3,8 +3,10 @@
 mod bars;
 mod fences;
 mod keeping;
+mod leases;
 mod limits;
 mod losses;
+mod notices;
 mod schedules;
 
 use crate::{
@@ -31,7 +33,7 @@ pub struct Loss {
     pub numbers: bool,
     /// Its marks.
     pub marks: bool,
-    /// Its values.
+    /// Its values and leases.
     pub values: bool,
 }
 
@@ -76,6 +78,16 @@ pub async fn shared_contract<R: SharedRig>(make: impl AsyncFn() -> R) {
     losses::lost_markers_leave_nothing_valid(&make().await).await;
     losses::bars_outlive_the_loss_of_one_half(&make().await).await;
     losses::dropped_marks_lift_the_floor(&make().await).await;
+    Box::pin(leases::one_loads_and_the_others_wait(&make().await)).await;
+    Box::pin(leases::a_lease_is_given_back_by_its_token_alone(&make().await)).await;
+    Box::pin(leases::a_lease_ends_by_itself(&make().await)).await;
+    Box::pin(leases::a_refused_fill_gives_the_lease_back(&make().await)).await;
+    Box::pin(leases::nobody_waits_for_what_cannot_be_kept(&make().await)).await;
+    Box::pin(leases::one_renews_and_the_others_are_served(&make().await)).await;
+    Box::pin(leases::lost_leases_are_given_anew(&make().await)).await;
+    Box::pin(notices::whoever_listens_hears_what_happened(&make().await)).await;
+    Box::pin(notices::nothing_is_told_when_nothing_is_said_or_done(&make().await)).await;
+    Box::pin(notices::a_generation_that_was_heard_counts(&make().await)).await;
     limits::too_much_is_refused(&make().await).await;
     limits::dropped_futures_leave_it_usable(&make().await).await;
     schedules::no_order_of_calls_shows_an_old_version(&make().await).await;
@@ -113,7 +125,7 @@ async fn fence(tier: &impl SharedTier, scope: ScopeMark, key: Mark) -> Seen {
 }
 
 async fn filled(tier: &impl SharedTier, scope: ScopeMark, key: Mark, seen: Seen, bytes: &[u8]) -> Filled {
-    let entry = NewEntry { key, seen, marks: &[TAG], bytes, life: MINUTE };
+    let entry = NewEntry { key, seen, marks: &[TAG], bytes, life: MINUTE, lease: None };
     tier.fill(scope, entry).await.expect("the tier answers")
 }
 
@@ -155,20 +167,20 @@ impl Way {
         let answered = "the tier answers";
         match self {
             Self::Key(verb) => {
-                tier.forget(scope, Forget { marks: &[], keys: &[key], verb }).await.expect(answered);
+                tier.forget(scope, Forget { marks: &[], keys: &[key], verb }, &[]).await.expect(answered);
             }
             Self::Tag(verb) => {
-                tier.forget(scope, Forget { marks: &[tag], keys: &[], verb }).await.expect(answered);
+                tier.forget(scope, Forget { marks: &[tag], keys: &[], verb }, &[]).await.expect(answered);
             }
             Self::Clinic(verb) => {
-                tier.forget_clinic(scope, verb).await.expect(answered);
+                tier.forget_clinic(scope, verb, &[]).await.expect(answered);
             }
             Self::All => {
-                tier.purge_all().await.expect(answered);
+                tier.purge_all(&[]).await.expect(answered);
             }
             Self::Bar => {
-                let bar = tier.bar(scope, &[tag], MINUTE).await.expect(answered);
-                tier.lift(&bar).await.expect(answered);
+                let bar = tier.bar(scope, &[tag], MINUTE, &[]).await.expect(answered);
+                tier.lift(&bar, &[]).await.expect(answered);
             }
         }
     }

@@ -50,8 +50,10 @@ impl<T: SharedTier> World<T> {
             7..=11 => self.finish(node).await,
             12 | 13 => self.write(node, row).await,
             14 if self.bars.len() < 3 => {
-                let bar =
-                    self.nodes[node].bar(self.clinic, &[tag(row)], MINUTE).await.expect("the tier answers");
+                let bar = self.nodes[node]
+                    .bar(self.clinic, &[tag(row)], MINUTE, &[])
+                    .await
+                    .expect("the tier answers");
                 self.bars.push((row, bar));
             }
             14 => {}
@@ -84,7 +86,8 @@ impl<T: SharedTier> World<T> {
         }
         let (row, seen, version) = self.loads.swap_remove(self.random.usize(..self.loads.len()));
         let bytes = version.to_be_bytes();
-        let entry = NewEntry { key: key(row), seen, marks: &[tag(row)], bytes: &bytes, life: MINUTE };
+        let entry =
+            NewEntry { key: key(row), seen, marks: &[tag(row)], bytes: &bytes, life: MINUTE, lease: None };
         if self.nodes[node].fill(self.clinic, entry).await.expect("the tier answers") != Filled::Stored {
             self.refusals += 1;
         }
@@ -110,7 +113,7 @@ impl<T: SharedTier> World<T> {
         }
         let (row, bar) = self.bars.swap_remove(self.random.usize(..self.bars.len()));
         self.versions[row] += 1;
-        self.nodes[node].lift(&bar).await.expect("the tier answers");
+        self.nodes[node].lift(&bar, &[]).await.expect("the tier answers");
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{connect, fresh, tier, url};
+use super::{client, connect, fresh, tier, url};
 use healthcare_cache::{
     RedisShared, RedisSharedError, ScopeMark, SharedLimits, SharedLimitsError,
     testing::{Loss, SharedRig, shared_contract, shared_limits},
@@ -19,7 +19,8 @@ impl SharedRig for InRedis {
         match &self.pool {
             None => tier(self.connection.clone(), &self.prefix),
             Some(pool) => {
-                let builder = RedisShared::builder().pool(pool.clone()).prefix(self.prefix.clone());
+                let builder =
+                    RedisShared::builder().pool(pool.clone()).prefix(self.prefix.clone()).listener(client());
                 builder.limits(shared_limits()).build().unwrap()
             }
         }
@@ -44,7 +45,7 @@ impl SharedRig for InRedis {
         }
         if loss.values {
             let values: Vec<String> =
-                redis::cmd("KEYS").arg(format!("{base}v:*")).query_async(&mut connection).await.unwrap();
+                redis::cmd("KEYS").arg(format!("{base}[vl]:*")).query_async(&mut connection).await.unwrap();
             names.extend(values);
         }
         for name in names {

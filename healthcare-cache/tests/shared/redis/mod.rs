@@ -24,13 +24,23 @@ fn url() -> String {
     std::env::var("HEALTHCARE_TEST_REDIS_URL").expect("HEALTHCARE_TEST_REDIS_URL: cargo xtask test")
 }
 
+fn client() -> redis::Client {
+    redis::Client::open(url()).unwrap()
+}
+
 /// A prefix that no other test and no other run uses.
 fn fresh() -> String {
     format!("{:032x}", fastrand::u128(..))
 }
 
 fn tier<C: ConnectionLike + Clone + Send + Sync + 'static>(connection: C, prefix: &str) -> RedisShared {
-    RedisShared::builder().connection(connection).prefix(prefix).limits(shared_limits()).build().unwrap()
+    RedisShared::builder()
+        .connection(connection)
+        .listener(client())
+        .prefix(prefix)
+        .limits(shared_limits())
+        .build()
+        .unwrap()
 }
 
 async fn fence(tier: &RedisShared) -> Seen {
@@ -42,7 +52,9 @@ async fn fence(tier: &RedisShared) -> Seen {
 
 async fn fill(tier: &RedisShared, seen: Seen) -> Filled {
     let life = Duration::from_secs(3_000);
-    tier.fill(CLINIC, NewEntry { key: KEY, seen, marks: &[TAG], bytes: b"x", life }).await.unwrap()
+    tier.fill(CLINIC, NewEntry { key: KEY, seen, marks: &[TAG], bytes: b"x", life, lease: None })
+        .await
+        .unwrap()
 }
 
 async fn keep(tier: &RedisShared) {
@@ -56,5 +68,5 @@ async fn is_kept(tier: &RedisShared) -> bool {
 }
 
 async fn purge(tier: &RedisShared) {
-    tier.forget(CLINIC, Forget { marks: &[TAG], keys: &[], verb: Verb::Purge }).await.unwrap();
+    tier.forget(CLINIC, Forget { marks: &[TAG], keys: &[], verb: Verb::Purge }, &[]).await.unwrap();
 }

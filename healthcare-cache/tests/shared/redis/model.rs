@@ -119,7 +119,14 @@ impl Side {
                 let Some(&seen) = pick(&self.loads, *load) else { return Answer::Done };
                 self.filled += 1;
                 let (marks, bytes) = (tags(marks), self.filled.to_be_bytes());
-                let entry = NewEntry { key: key(*number), seen, marks: &marks, bytes: &bytes, life: HOUR };
+                let entry = NewEntry {
+                    key: key(*number),
+                    seen,
+                    marks: &marks,
+                    bytes: &bytes,
+                    life: HOUR,
+                    lease: None,
+                };
                 Answer::Filled(tier.fill(CLINIC, entry).await.unwrap())
             }
             Step::Check { load, marks } => {
@@ -129,28 +136,28 @@ impl Side {
             Step::Forget { marks, keys, expire } => {
                 let keys: Vec<Mark> = keys.iter().map(|number| key(*number)).collect();
                 let forget = Forget { marks: &tags(marks), keys: &keys, verb: verb(*expire) };
-                Answer::Number(tier.forget(CLINIC, forget).await.unwrap().number)
+                Answer::Number(tier.forget(CLINIC, forget, &[]).await.unwrap().number)
             }
             Step::Flood { many, expire } => {
                 let marks: Vec<Mark> = (0..*many).map(|number| Mark([150 + number; 16])).collect();
                 let forget = Forget { marks: &marks, keys: &[], verb: verb(*expire) };
-                Answer::Number(tier.forget(CLINIC, forget).await.unwrap().number)
+                Answer::Number(tier.forget(CLINIC, forget, &[]).await.unwrap().number)
             }
             Step::Clinic { expire } => {
-                Answer::Number(tier.forget_clinic(CLINIC, verb(*expire)).await.unwrap().number)
+                Answer::Number(tier.forget_clinic(CLINIC, verb(*expire), &[]).await.unwrap().number)
             }
-            Step::All => tier.purge_all().await.map(|_| Answer::Done).unwrap(),
+            Step::All => tier.purge_all(&[]).await.map(|_| Answer::Done).unwrap(),
             Step::Generation => tier.generation().await.map(|_| Answer::Done).unwrap(),
             Step::Bar { marks } => {
                 let mut marks = tags(marks);
                 marks.dedup();
-                self.bars.push(tier.bar(CLINIC, &marks, HOUR).await.unwrap());
+                self.bars.push(tier.bar(CLINIC, &marks, HOUR, &[]).await.unwrap());
                 Answer::Done
             }
             Step::Lift { bar } => {
                 // Also those that were lifted already.
                 let Some(bar) = pick(&self.bars, *bar) else { return Answer::Done };
-                Answer::Number(tier.lift(bar).await.unwrap().number)
+                Answer::Number(tier.lift(bar, &[]).await.unwrap().number)
             }
         }
     }

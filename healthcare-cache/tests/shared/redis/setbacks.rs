@@ -32,13 +32,13 @@ async fn nothing_is_valid_after_a_restart_that_kept_nothing() {
     let node = tier(connect(&server.url()).await, "a");
     keep(&node).await;
     let old = fence(&node).await;
-    let generation = node.purge_all().await.unwrap();
+    let generation = node.purge_all(&[]).await.unwrap();
     server.kill();
     server.restart();
     let node = tier(connect(&server.url()).await, "a");
     assert_eq!(fill(&node, old).await, Filled::Stale);
     assert!(!is_kept(&node).await);
-    assert!(node.purge_all().await.unwrap() > generation, "a lost generation is not given out again");
+    assert!(node.purge_all(&[]).await.unwrap() > generation, "a lost generation is not given out again");
 }
 
 #[tokio::test]
@@ -76,14 +76,15 @@ async fn a_purge_goes_through_when_memory_is_full() {
     let seen = fence(&node).await;
     let _: String =
         redis::cmd("CONFIG").arg(&["SET", "maxmemory", "1"]).query_async(&mut connection).await.unwrap();
-    let entry = NewEntry { key: KEY, seen, marks: &[], bytes: b"y", life: Duration::from_secs(60) };
+    let entry =
+        NewEntry { key: KEY, seen, marks: &[], bytes: b"y", life: Duration::from_secs(60), lease: None };
     assert!(node.fill(CLINIC, entry).await.is_err(), "memory is full");
     purge(&node).await;
     assert!(!is_kept(&node).await);
-    let bar = node.bar(CLINIC, &[TAG], Duration::from_secs(60)).await.unwrap();
-    node.lift(&bar).await.unwrap();
+    let bar = node.bar(CLINIC, &[TAG], Duration::from_secs(60), &[]).await.unwrap();
+    node.lift(&bar, &[]).await.unwrap();
     // Of a clinic that nothing is known of, too.
-    node.forget_clinic(ScopeMark([7; 16]), Verb::Purge).await.unwrap();
+    node.forget_clinic(ScopeMark([7; 16]), Verb::Purge, &[]).await.unwrap();
 }
 
 #[tokio::test]
@@ -118,12 +119,19 @@ async fn what_is_evicted_leaves_nothing_stale() {
         };
         // Every value has the number of its round; a purge follows half of them, so those are never to be seen.
         let bytes = vec![u8::from(round % 2 == 0); 3_000];
-        let entry = NewEntry { key: KEY, seen, marks: &[TAG], bytes: &bytes, life: Duration::from_secs(60) };
+        let entry = NewEntry {
+            key: KEY,
+            seen,
+            marks: &[TAG],
+            bytes: &bytes,
+            life: Duration::from_secs(60),
+            lease: None,
+        };
         // It may be refused: what gave the fence may be evicted by now.
         node.fill(clinic, entry).await.unwrap();
         if round % 2 == 0 {
             let forget = Forget { marks: &[TAG], keys: &[], verb: Verb::Purge };
-            node.forget(clinic, forget).await.unwrap();
+            node.forget(clinic, forget, &[]).await.unwrap();
         }
         for other in 0..40_u128 {
             let other = ScopeMark(other.to_be_bytes());

@@ -34,16 +34,16 @@ async fn each_call_is_one_round_trip() {
         let _: String = redis::cmd("CONFIG").arg("RESETSTAT").query_async(&mut connection).await.unwrap();
         let seen = fence(&node).await;
         let marks = [TAG; 16];
-        let entry = NewEntry { key: KEY, seen, marks: &marks, bytes: b"x", life: MINUTE };
+        let entry = NewEntry { key: KEY, seen, marks: &marks, bytes: b"x", life: MINUTE, lease: None };
         node.fill(CLINIC, entry).await.unwrap();
         node.fetch_many(CLINIC, &many).await.unwrap();
         node.check(CLINIC, &[TAG], seen).await.unwrap();
-        node.forget(CLINIC, forget).await.unwrap();
-        node.forget_clinic(CLINIC, Verb::Expire).await.unwrap();
-        node.purge_all().await.unwrap();
+        node.forget(CLINIC, forget, &[]).await.unwrap();
+        node.forget_clinic(CLINIC, Verb::Expire, &[]).await.unwrap();
+        node.purge_all(&[]).await.unwrap();
         node.generation().await.unwrap();
-        let bar = node.bar(CLINIC, &[TAG], MINUTE).await.unwrap();
-        node.lift(&bar).await.unwrap();
+        let bar = node.bar(CLINIC, &[TAG], MINUTE, &[]).await.unwrap();
+        node.lift(&bar, &[]).await.unwrap();
         let counted = calls(&mut connection).await;
         let sent = |name: &str| counted.get(name).copied().unwrap_or_default();
         // Six scripts about clinics and one about the generation: each is sent in full once.
@@ -80,13 +80,13 @@ async fn the_wire_tells_nothing_and_stays_in_one_slot() {
         let healthcare_cache::Fetched::Miss(seen) = node.fetch(scope, key).await.unwrap() else {
             panic!("kept")
         };
-        let entry = NewEntry { key, seen, marks: &tags, bytes: b"\x01sealed", life: MINUTE };
+        let entry = NewEntry { key, seen, marks: &tags, bytes: b"\x01sealed", life: MINUTE, lease: None };
         node.fill(scope, entry).await.unwrap();
         let forget = Forget { marks: &tags, keys: &[key], verb: Verb::Purge };
-        node.forget(scope, forget).await.unwrap();
-        node.purge_all().await.unwrap();
-        let bar = node.bar(scope, &tags, MINUTE).await.unwrap();
-        node.lift(&bar).await.unwrap();
+        node.forget(scope, forget, &[]).await.unwrap();
+        node.purge_all(&[]).await.unwrap();
+        let bar = node.bar(scope, &tags, MINUTE, &[]).await.unwrap();
+        node.lift(&bar, &[]).await.unwrap();
     }
     node.generation().await.unwrap();
     let mut connection = connect(&server.url()).await;
