@@ -184,18 +184,76 @@ async fn a_killed_server_is_missed_and_found_again() {
 
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
-async fn a_caller_in_a_hurry_says_nothing_of_the_server() {
-    let server = RedisServer::start();
-    let (builder, _, _) = set_up(&server, Quota::per_hour(10)).await;
-    let limit = builder.time_out(PAUSE * 20).build().unwrap();
-    server.stall();
-    for _ in 0..5 {
-        let hurried = Deadline::within(SHORT).scope(limit.acquire(fresh()));
-        assert_eq!(reason(hurried.await), RejectReason::LimiterAway);
+async fn a_caller_in_a_hurry_says_nothing_of_the_server_and_is_not_let_in() {
+    for lease in [1, 5] {
+        let server = RedisServer::start();
+        let (builder, connection, _) = set_up(&server, Quota::per_hour(1000)).await;
+        let limit = builder.while_away(WhileAway::Open).lease(lease).time_out(PAUSE * 20).build().unwrap();
+        server.stall();
+        for _ in 0..50 {
+            let hurried = Deadline::within(SHORT / 50).scope(limit.acquire(fresh())).await.unwrap_err();
+            assert_eq!((hurried.reason(), hurried.retry_after()), (RejectReason::DeadlineOver, None));
+        }
+        // Behind another of the same key, too, and for no longer than it has.
+        let key = fresh();
+        let mut first = pin!(limit.acquire(&key));
+        assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let hurried = Deadline::within(SHORT / 50).scope(limit.acquire(&key));
+        let hurried = tokio::time::timeout(PAUSE * 10, hurried).await.expect("it waits beyond its deadline");
+        assert_eq!(reason(hurried), RejectReason::DeadlineOver);
+        assert!(!limit.is_away());
+        server.go_on();
+        limit.acquire(fresh()).await.unwrap();
+        connection.commands();
+        let late = Deadline::within(Duration::ZERO).scope(limit.acquire(fresh()));
+        assert_eq!(reason(late.await), RejectReason::DeadlineOver);
+        assert_eq!(connection.commands(), 0, "nobody waits for an answer");
     }
-    assert!(!limit.is_away());
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn a_server_that_is_known_to_be_away_is_so_for_callers_in_a_hurry_too() {
+    let server = RedisServer::start();
+    let (builder, _, hand) = set_up(&server, Quota::per_hour(1000)).await;
+    let limit = builder.while_away(WhileAway::Open).build().unwrap();
+    server.stall();
+    for _ in 0..3 {
+        limit.acquire(fresh()).await.unwrap();
+    }
+    assert!(limit.is_away());
+    let hurried = || Deadline::within(SHORT / 10).scope(limit.acquire(fresh()));
+    hurried().await.unwrap();
+    // Whoever finds out for all of them is in a hurry now.
+    hand.advance(PAUSE);
+    hurried().await.unwrap();
+    assert!(limit.is_away());
     server.go_on();
+    come_back(&limit, &hand).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn a_turn_at_a_lease_that_does_not_come_is_a_refusal() {
+    let server = RedisServer::start();
+    let (builder, _, _) = set_up(&server, Quota::per_hour(1000)).await;
+    let limit = builder.while_away(WhileAway::Open).lease(5).build().unwrap();
+    let key = fresh();
+    server.stall();
+    // The first fetches and never ends: nobody polls it. The others wait behind it.
+    let mut first = pin!(limit.acquire(&key));
+    assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    for _ in 0..5 {
+        assert_eq!(reason(limit.acquire(&key).await), RejectReason::WaitedTooLong);
+        let hurried = Deadline::within(SHORT / 10).scope(limit.acquire(&key));
+        assert_eq!(reason(hurried.await), RejectReason::DeadlineOver);
+    }
+    assert!(!limit.is_away(), "they asked nobody");
     limit.acquire(fresh()).await.unwrap();
+    limit.acquire(fresh()).await.unwrap();
+    limit.acquire(fresh()).await.unwrap();
+    assert!(limit.is_away());
+    limit.acquire(&key).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 use super::{
     away::WhileAway,
+    decide::Shared,
     lease::{Digest, Leases},
-    limit::{RedisRateLimit, Shared},
+    limit::RedisRateLimit,
     reach::Reach,
     script::GcraScript,
 };
@@ -88,7 +89,8 @@ impl RedisRateLimitBuilder {
         self.link(RedisLink::pool(pool))
     }
 
-    /// How long one decision may take before it is made here instead; 100 ms when never called.
+    /// How long the server may take for one decision before it is made here instead; 100 ms when never called. With a lease
+    /// a caller may first wait as long for another who fetches.
     pub fn time_out(mut self, limit: Duration) -> Self {
         self.time_out = limit;
         self

@@ -2,6 +2,7 @@
 
 mod away;
 mod build;
+mod decide;
 mod lease;
 mod limit;
 mod reach;
