@@ -1,7 +1,7 @@
 //! What the result of a call says about the thing that was called.
 
-use crate::Rejection;
-use std::time::Duration;
+use crate::{Elapsed, Rejection};
+use std::{error::Error, time::Duration};
 
 /// What a result means to every policy: one answer for breaker, retry, hedge, throttle and limit, so that they cannot
 /// disagree about the same call.
@@ -13,6 +13,7 @@ use std::time::Duration;
 /// | `Busy` | failure | try again, not before it allows |
 /// | `Permanent` | failure | give up |
 /// | `Ignored` | neither: the caller's mistake says nothing of the callee | give up |
+/// | `Cancelled` | neither: the caller did not wait for the end | give up |
 /// | `Rejected` | neither: nobody was called | give up |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -30,6 +31,8 @@ pub enum Class {
     Permanent,
     /// An answer that says nothing about its health: not found, refused, invalid.
     Ignored,
+    /// The caller's own time was over: as if it had dropped the call. See [`Elapsed::is_callers`].
+    Cancelled,
     /// Another policy refused the call before it was made.
     Rejected,
 }
@@ -45,6 +48,14 @@ impl Class {
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         matches!(self, Self::Transient | Self::Busy { .. })
+    }
+
+    /// What an error means of which nothing is known but its causes.
+    pub(crate) fn of_error(error: &(dyn Error + 'static)) -> Self {
+        if Rejection::find(error).is_some() {
+            return Self::Rejected;
+        }
+        Elapsed::find(error).map_or(Self::Transient, Elapsed::class)
     }
 }
 
@@ -90,8 +101,7 @@ impl<T, E> Classify<T, E> for AnyError {
 /// What an error of a tower service is: anything that can cross threads.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a layer uses when it is given no classifier: every error is a transient failure, except that a [`Rejection`]
-/// anywhere in its chain of causes means that nobody was called.
+/// What a layer uses when it is given no classifier: [`Causes`](crate::Causes) for boxed errors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ErrorChain;
 
@@ -99,8 +109,7 @@ impl<T> Classify<T, BoxError> for ErrorChain {
     fn classify(&self, result: Result<&T, &BoxError>) -> Class {
         match result {
             Ok(_) => Class::Success,
-            Err(error) if Rejection::find(error.as_ref()).is_some() => Class::Rejected,
-            Err(_) => Class::Transient,
+            Err(error) => Class::of_error(error.as_ref()),
         }
     }
 }

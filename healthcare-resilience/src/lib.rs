@@ -28,12 +28,6 @@ pub mod testing;
 mod time_out;
 mod window;
 
-#[cfg(feature = "redis")]
-#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
-pub use crate::{
-    rate::{RateLimitEvent, RateToken, RedisRateLimit, RedisRateLimitBuilder, WhileAway},
-    redis::{RedisInput, RedisLink, RedisScript},
-};
 #[cfg(feature = "signal")]
 #[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
 pub use crate::shutdown::SecondSignal;
@@ -96,4 +90,10 @@ pub use crate::{
     deadline::ClientTime,
     rate::{AsResponse, RateHeaders},
     retry::{CloneHttp, HttpStatus},
+};
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub use crate::{
+    rate::{RateLimitEvent, RateToken, RedisRateLimit, RedisRateLimitBuilder, WhileAway},
+    redis::{RedisInput, RedisLink, RedisScript},
 };

@@ -291,7 +291,7 @@ impl Shared {
         let verdict = match class {
             Class::Success => Verdict::Good,
             Class::Transient | Class::Busy { .. } | Class::Permanent => Verdict::Failed(class),
-            Class::Ignored | Class::Rejected => Verdict::Neutral,
+            Class::Ignored | Class::Cancelled | Class::Rejected => Verdict::Neutral,
         };
         let needs_time = self.machine.needs_time(&ticket, verdict);
         let now = if needs_time { self.clock.now() } else { Moment::START };

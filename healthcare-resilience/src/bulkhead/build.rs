@@ -1,5 +1,5 @@
 use super::{Bulkhead, Shared, places::Places};
-use crate::{Clock, metrics::PolicyMetrics};
+use crate::metrics::PolicyMetrics;
 use std::{sync::Arc, time::Duration};
 
 /// More calls or waiters than this are a mistake.
@@ -13,12 +13,11 @@ pub struct BulkheadBuilder {
     max_calls: usize,
     max_waiting: usize,
     max_wait: Duration,
-    clock: Clock,
 }
 
 impl BulkheadBuilder {
     pub(super) fn new(name: &'static str) -> Self {
-        Self { name, max_calls: 0, max_waiting: 0, max_wait: Duration::ZERO, clock: Clock::default() }
+        Self { name, max_calls: 0, max_waiting: 0, max_wait: Duration::ZERO }
     }
 
     /// How many calls may be under way at once, 1 to 1,048,576. Must be said.
@@ -43,12 +42,6 @@ impl BulkheadBuilder {
         self
     }
 
-    /// The clock that the deadline is read on. The wait itself is measured on tokio's.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
     /// The bulkhead.
     ///
     /// # Errors
@@ -69,7 +62,6 @@ impl BulkheadBuilder {
                 name,
                 places: Places::new(self.max_calls, self.max_waiting),
                 max_wait: self.max_wait,
-                clock: self.clock,
                 metrics: PolicyMetrics::new("bulkhead", name),
             }),
         })

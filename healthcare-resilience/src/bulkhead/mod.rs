@@ -15,7 +15,7 @@ pub use self::{
 };
 
 use self::{held::Held, places::Places, turn::Turn, work::Guarded};
-use crate::{CallError, Clock, Deadline, RejectReason, Rejection, metrics::PolicyMetrics};
+use crate::{CallError, Deadline, RejectReason, Rejection, metrics::PolicyMetrics};
 use std::{
     future::{Future, IntoFuture},
     panic::resume_unwind,
@@ -61,7 +61,6 @@ pub(crate) struct Shared {
     name: &'static str,
     places: Places,
     max_wait: Duration,
-    clock: Clock,
     metrics: PolicyMetrics,
 }
 
@@ -245,7 +244,7 @@ impl Shared {
 
     /// How long a waiter waits, and what it is told then.
     fn patience(&self) -> (Duration, RejectReason) {
-        match Deadline::current().map(|deadline| deadline.remaining(self.clock.now())) {
+        match Deadline::current().map(Deadline::left) {
             Some(left) if left < self.max_wait => (left, RejectReason::DeadlineOver),
             _ => (self.max_wait, RejectReason::WaitedTooLong),
         }

@@ -88,7 +88,7 @@ where
             let call = Facts::current().until(Some(deadline)).enter(|| self.inner.call(request));
             tokio::time::timeout(limit, deadline.scope(call))
         });
-        DeadlineFuture { work, limit, is_refused: limit.is_zero() }
+        DeadlineFuture { work, deadline, limit, is_refused: limit.is_zero() }
     }
 }
 
@@ -99,6 +99,7 @@ pin_project! {
     pub struct DeadlineFuture<F> {
         #[pin]
         work: Option<Timeout<Scoped<F>>>,
+        deadline: Deadline,
         limit: Duration,
         is_refused: bool,
     }
@@ -122,7 +123,7 @@ where
         this.work.set(None);
         Poll::Ready(match done {
             Ok(answer) => answer.map_err(Into::into),
-            Err(_) => Err(Elapsed::after(*this.limit).into()),
+            Err(_) => Err(Elapsed::at(*this.deadline, *this.limit).into()),
         })
     }
 }

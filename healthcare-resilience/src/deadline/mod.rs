@@ -24,7 +24,7 @@ use std::{future::IntoFuture, time::Duration};
 /// this crate find it with [`current`](Self::current). A scope inside a scope can only shorten it. It does not follow
 /// `tokio::spawn` by itself: spawn `deadline.scope(work)`.
 ///
-/// It is a moment of the system's [`Clock`], so it means nothing in another process; there it is sent as the time
+/// It is a moment of the system's [`Clock`], whatever clock a policy was given, so it means nothing in another process; there it is sent as the time
 /// that is left (feature `http`: `write_header`, `from_headers`).
 ///
 /// ```
@@ -123,12 +123,12 @@ impl Deadline {
         }
         match tokio::time::timeout(left, deadline.scope(work)).await {
             Ok(done) => done.map_err(CallError::Inner),
-            Err(_) => Err(Elapsed::after(left).into()),
+            Err(_) => Err(Elapsed::at(deadline, left).into()),
         }
     }
 }
 
 /// Waits for `future` at most until `deadline`. Shared by the futures that are written by hand.
-pub(crate) fn sleep_until(deadline: Deadline, now: Moment) -> tokio::time::Sleep {
-    tokio::time::sleep(deadline.remaining(now))
+pub(crate) fn sleep_until(deadline: Deadline) -> tokio::time::Sleep {
+    tokio::time::sleep(deadline.left())
 }

@@ -30,7 +30,7 @@ pub struct FallbackOn(u8);
 impl FallbackOn {
     /// A policy refused the call: nobody was asked.
     pub const REFUSED: Self = Self(1);
-    /// The callee failed, or its time was over.
+    /// The callee failed, or the time was over, its or the caller's.
     pub const FAILED: Self = Self(2);
     /// An answer that says nothing about the callee's health: not found, refused, invalid. Not among the defaults,
     /// because it is an answer.
@@ -46,7 +46,7 @@ impl FallbackOn {
         let bit = match class {
             Class::Success => 0,
             Class::Rejected => Self::REFUSED.0,
-            Class::Transient | Class::Busy { .. } | Class::Permanent => Self::FAILED.0,
+            Class::Transient | Class::Busy { .. } | Class::Permanent | Class::Cancelled => Self::FAILED.0,
             Class::Ignored => Self::IGNORED.0,
         };
         self.0 & bit != 0
@@ -219,7 +219,7 @@ impl<S, C> Fallback<S, C> {
         let class = match &error {
             CallError::Inner(inner) => self.classifier.classify(Err(inner)),
             CallError::Rejected(_) => Class::Rejected,
-            CallError::Elapsed(_) => Class::Transient,
+            CallError::Elapsed(elapsed) => elapsed.class(),
         };
         self.answer(class, error)
     }

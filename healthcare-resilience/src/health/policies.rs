@@ -51,7 +51,7 @@ const fn word_of(failure: Class) -> Option<&'static str> {
         Class::Transient => Some("transient"),
         Class::Busy { .. } => Some("busy"),
         Class::Permanent => Some("permanent"),
-        Class::Success | Class::Ignored | Class::Rejected => None,
+        Class::Success | Class::Ignored | Class::Cancelled | Class::Rejected => None,
     }
 }
 

@@ -103,7 +103,7 @@ impl HedgeBuilder {
         self
     }
 
-    /// The clock that call times and deadlines are read on. The delay is tokio's.
+    /// The clock that call times are read on. Delay and deadlines are tokio's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self

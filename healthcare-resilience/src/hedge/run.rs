@@ -99,10 +99,10 @@ impl Start {
     fn new(shared: &Shared, effect: Effect) -> Result<Self, Rejection> {
         let mut facts = Facts::current();
         let mut began = Moment::START;
-        if shared.measures() || facts.deadline.is_some() {
+        if shared.measures() {
             began = shared.clock.now();
         }
-        if facts.deadline.is_some_and(|deadline| deadline.is_over(began)) {
+        if facts.deadline.is_some_and(|deadline| deadline.left().is_zero()) {
             return Err(Rejection::new(shared.name, RejectReason::DeadlineOver));
         }
         if facts.pay(shared.budget.id()) {
@@ -234,8 +234,8 @@ where
         std::task::ready!(Pin::new(&mut tokio::task::unconstrained(timer)).poll(cx));
         this.timer.set(None);
         let shared = this.running.shared();
-        let now = shared.clock.now();
-        let is_over = start.facts.deadline.is_some_and(|deadline| deadline.is_over(now));
+        let now = if shared.measures() { shared.clock.now() } else { Moment::START };
+        let is_over = start.facts.deadline.is_some_and(|deadline| deadline.left().is_zero());
         let token = if is_over { None } else { shared.budget.try_take() };
         let Some(token) = token else {
             // Those under way go on.

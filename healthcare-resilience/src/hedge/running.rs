@@ -72,7 +72,7 @@ impl<P: Borrow<Hedge>> Drop for Running<P> {
 
 /// Whether a result ends the race while other tries are under way.
 pub(crate) const fn is_final(class: Class) -> bool {
-    matches!(class, Class::Success | Class::Permanent | Class::Ignored)
+    matches!(class, Class::Success | Class::Permanent | Class::Ignored | Class::Cancelled)
 }
 
 /// The call has its result, from the try that began then.

@@ -79,6 +79,7 @@ impl From<Class> for Outcome {
             Class::Success => Self::Success,
             Class::Transient | Class::Busy { .. } | Class::Permanent => Self::Failure,
             Class::Ignored => Self::Ignored,
+            Class::Cancelled => Self::Cancelled,
             Class::Rejected => Self::Rejected,
         }
     }

@@ -168,8 +168,8 @@ pub struct DimmerPermit {
 
 impl AdmitPermit for DimmerPermit {
     fn record(self, class: Class) {
-        // Whoever was refused further in was answered fast, which says nothing of the rest.
-        if class != Class::Rejected {
+        // Whoever was refused further in was answered fast, which says nothing of the rest; who left has no answer.
+        if !matches!(class, Class::Rejected | Class::Cancelled) {
             let now = self.shared.clock.now();
             self.shared.record(now, now.since(self.began));
         }

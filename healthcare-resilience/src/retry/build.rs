@@ -96,7 +96,7 @@ impl RetryBuilder {
         self
     }
 
-    /// The clock that deadlines are read on, and the floor of its own budget. The waits are tokio's.
+    /// The clock of its own budget's floor. Waits and deadlines are tokio's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
@@ -129,7 +129,6 @@ impl RetryBuilder {
                 retry_after_max: self.retry_after_max,
                 retries_nested: self.retries_nested,
                 seed: self.seed,
-                clock: self.clock,
                 events: broadcast::Sender::new(EVENTS_KEPT),
                 metrics: PolicyMetrics::new("retry", self.name),
             }),

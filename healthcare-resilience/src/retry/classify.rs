@@ -1,8 +1,11 @@
-use crate::{CallError, Class, Classify, Rejection};
+use crate::{CallError, Class, Classify};
+#[cfg(doc)]
+use crate::{Elapsed, Rejection};
 use std::error::Error;
 
 /// Every error is a transient failure, except that a [`Rejection`] anywhere in its chain of causes means that nobody was
-/// called. What [`Retry`](crate::Retry) and [`Hedge`](crate::Hedge) use when they are told nothing else.
+/// called, and an [`Elapsed`] of the caller's own time ([`Elapsed::is_callers`]) that the caller did not wait for the end.
+/// What every policy uses that is told nothing else.
 ///
 /// For errors that are not `std::error::Error`, such as `anyhow::Error`, give a classifier:
 /// [`AnyError`](crate::AnyError) where no policy stands further in.
@@ -13,14 +16,13 @@ impl<T, E: Error + 'static> Classify<T, E> for Causes {
     fn classify(&self, result: Result<&T, &E>) -> Class {
         match result {
             Ok(_) => Class::Success,
-            Err(error) if Rejection::find(error).is_some() => Class::Rejected,
-            Err(_) => Class::Transient,
+            Err(error) => Class::of_error(error),
         }
     }
 }
 
 /// A classifier of a call's own results, for results that come through another policy: a refusal stays a refusal, a
-/// time-out is transient, and the rest is what the classifier says.
+/// time-out is transient unless the time was the caller's own, and the rest is what the classifier says.
 ///
 /// ```
 /// use healthcare_resilience::{AnyError, CallError, Class, Classify, Guarded};
@@ -36,12 +38,13 @@ impl<T, E, C: Classify<T, E>> Classify<T, CallError<E>> for Guarded<C> {
             Ok(answer) => self.0.classify(Ok(answer)),
             Err(CallError::Inner(error)) => self.0.classify(Err(error)),
             Err(CallError::Rejected(_)) => Class::Rejected,
-            Err(CallError::Elapsed(_)) => Class::Transient,
+            Err(CallError::Elapsed(elapsed)) => elapsed.class(),
         }
     }
 }
 
-/// Transient where the condition holds, permanent where not; refusals are never shown to it.
+/// Transient where the condition holds, permanent where not; refusals and the end of the caller's own time are never shown
+/// to it.
 #[derive(Debug, Clone, Copy)]
 pub struct When<F>(pub(crate) F);
 
@@ -53,9 +56,11 @@ where
     fn classify(&self, result: Result<&T, &E>) -> Class {
         match result {
             Ok(_) => Class::Success,
-            Err(error) if Rejection::find(error).is_some() => Class::Rejected,
-            Err(error) if (self.0)(error) => Class::Transient,
-            Err(_) => Class::Permanent,
+            Err(error) => match Class::of_error(error) {
+                Class::Transient if (self.0)(error) => Class::Transient,
+                Class::Transient => Class::Permanent,
+                class => class,
+            },
         }
     }
 }

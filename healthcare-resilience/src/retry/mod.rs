@@ -41,7 +41,7 @@ pub(crate) use self::{
 };
 
 use crate::{
-    Class, Clock,
+    Class,
     metrics::{Outcome, PolicyMetrics},
 };
 use std::{fmt, future::Future, sync::Arc, time::Duration};
@@ -105,7 +105,6 @@ pub(crate) struct Settings {
     retry_after_max: Duration,
     retries_nested: bool,
     seed: Option<u64>,
-    clock: Clock,
     events: broadcast::Sender<RetryEvent>,
     metrics: PolicyMetrics,
 }

@@ -1,7 +1,7 @@
 //! What is done after each try: the part of a retry that has no future in it.
 
 use super::{Effect, RetryToken, Settings, backoff::Progress};
-use crate::{Class, Deadline, RejectReason, Rejection, clock::nanos, deadline::Context};
+use crate::{Class, Clock, Deadline, Elapsed, RejectReason, Rejection, clock::nanos, deadline::Context};
 use std::{fmt, time::Duration};
 
 /// Why a call that failed in a way that may pass was not tried again.
@@ -90,7 +90,7 @@ impl Plan {
     pub(crate) fn begin(&mut self, settings: &Settings) -> Result<(), Rejection> {
         let mut context = Context::current().until(self.deadline);
         if settings.total.is_some() || context.deadline.is_some() {
-            let now = settings.clock.now();
+            let now = Clock::default().now();
             context = context.until(settings.total.map(|total| Deadline::at(now.after(total))));
             self.limit = context.deadline.map_or(Duration::ZERO, |deadline| deadline.remaining(now));
             if self.limit.is_zero() {
@@ -113,6 +113,11 @@ impl Plan {
         Ok(())
     }
 
+    /// The deadline passed during a try.
+    pub(crate) fn elapsed(&self) -> Elapsed {
+        self.deadline.map_or(Elapsed::after(self.limit), |deadline| Elapsed::at(deadline, self.limit))
+    }
+
     /// The call cannot be made again.
     pub(crate) fn only_once(&mut self, why: GiveUp) {
         self.once.get_or_insert(why);
@@ -130,7 +135,9 @@ impl Plan {
         let asked = match class {
             Class::Transient => None,
             Class::Busy { retry_after } => retry_after,
-            Class::Success | Class::Permanent | Class::Ignored | Class::Rejected => return Next::Return,
+            Class::Success | Class::Permanent | Class::Ignored | Class::Cancelled | Class::Rejected => {
+                return Next::Return;
+            }
         };
         if let Some(why) = self.once {
             return Next::GiveUp(why);
@@ -144,7 +151,7 @@ impl Plan {
         let wait = self.wait(settings, asked);
         // Where the callee asked for more than the cap, waiting for the cap alone would be of no use either.
         let needed = asked.map_or(wait, |asked| asked.max(wait));
-        if self.deadline.is_some_and(|deadline| needed >= deadline.remaining(settings.clock.now())) {
+        if self.deadline.is_some_and(|deadline| needed >= deadline.left()) {
             return Next::GiveUp(GiveUp::DeadlineNear);
         }
         let token = match &settings.budget {

@@ -1,10 +1,10 @@
 //! The loop that both faces of a retry share.
 
 use super::{
-    Retry, RetryToken, Settings,
+    Retry, RetryToken,
     plan::{Next, Plan},
 };
-use crate::{CallError, Classify, Deadline, Elapsed, Rejection, deadline::sleep_until, metrics::Outcome};
+use crate::{CallError, Classify, Deadline, Rejection, deadline::sleep_until, metrics::Outcome};
 use pin_project_lite::pin_project;
 use std::{
     borrow::Borrow,
@@ -92,11 +92,11 @@ where
                 }
                 StepOf::Try { future } => {
                     let Poll::Ready(result) = this.plan.context.enter(|| future.poll(cx)) else {
-                        ready!(until_late(this.timer.as_mut(), settings, this.plan.deadline, cx));
+                        ready!(until_late(this.timer.as_mut(), this.plan.deadline, cx));
                         this.step.set(Step::Done);
                         this.timer.set(None);
                         settings.metrics.call(Outcome::Elapsed);
-                        return Poll::Ready(Err(Elapsed::after(this.plan.limit).into()));
+                        return Poll::Ready(Err(this.plan.elapsed().into()));
                     };
                     // What the try held is released before anything else, and a panic below finds the call ended.
                     this.step.set(Step::Done);
@@ -150,13 +150,12 @@ where
 /// Resolves when the deadline is over; never without one. The timer is set up when a try first has to wait.
 fn until_late(
     mut timer: Pin<&mut Option<Sleep>>,
-    settings: &Settings,
     deadline: Option<Deadline>,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     let Some(deadline) = deadline else { return Poll::Pending };
     if timer.is_none() {
-        timer.set(Some(sleep_until(deadline, settings.clock.now())));
+        timer.set(Some(sleep_until(deadline)));
     }
     // Work that uses up its task's budget in each poll would keep the timer from ever being looked at.
     timer.as_pin_mut().map_or(Poll::Pending, |timer| Pin::new(&mut unconstrained(timer)).poll(cx))

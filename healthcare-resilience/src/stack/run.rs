@@ -381,12 +381,18 @@ where
     let call = InContext { context, work: context.enter(work) };
     match Within::new(end.map(|end| end.at), call).await {
         Ok(result) => {
-            let class = classifier.classify(result.as_ref());
-            Ending { result: result.map_err(CallError::Inner), verdict: Verdict::Class(class) }
+            // Under the limit that what was called saw: had it been that, it would be the call's own caller.
+            let verdict = match (context.enter(|| classifier.classify(result.as_ref())), end) {
+                (Class::Cancelled, Some(end)) => Verdict::Over(end.level),
+                (class, _) => Verdict::Class(class),
+            };
+            Ending { result: result.map_err(CallError::Inner), verdict }
         }
         Err(Over) => {
-            let (limit, level) = end.map_or((Duration::ZERO, 0), |end| (end.limit, end.level));
-            Ending { result: Err(Elapsed::after(limit).into()), verdict: Verdict::Over(level) }
+            let level = end.map_or(0, |end| end.level);
+            let elapsed =
+                end.map_or(Elapsed::after(Duration::ZERO), |end| Elapsed::at(end.deadline(), end.limit));
+            Ending { result: Err(elapsed.into()), verdict: Verdict::Over(level) }
         }
     }
 }

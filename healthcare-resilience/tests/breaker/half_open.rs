@@ -47,7 +47,8 @@ async fn a_probe_rejected_by_an_inner_policy_does_not_hold_the_circuit() {
     let inner = play(plain(), "force").breaker;
     let mut outer = play(plain(), "trip +30s");
     for _ in 0..10 {
-        let refused = outer.breaker.around(inner.call(async { Ok::<_, std::fmt::Error>(()) })).await.unwrap_err();
+        let refused =
+            outer.breaker.around(inner.call(async { Ok::<_, std::fmt::Error>(()) })).await.unwrap_err();
         assert_eq!(refused.rejection().unwrap().reason(), RejectReason::ForcedOpen);
         outer.play("=half_open out=0");
     }

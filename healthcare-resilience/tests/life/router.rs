@@ -193,7 +193,8 @@ async fn an_open_circuit_degrades_and_serves() {
     let router = guarded(&health);
     assert_eq!(get(&router, "/readyz").await.body, "up");
     for _ in 0..2 {
-        let failed = breaker.call(ready(Err::<(), _>(std::io::Error::other("the patient's number is 0123")))).await;
+        let failed =
+            breaker.call(ready(Err::<(), _>(std::io::Error::other("the patient's number is 0123")))).await;
         assert!(failed.is_err());
     }
     advance(4 * SECOND).await;

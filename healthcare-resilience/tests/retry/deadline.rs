@@ -1,9 +1,12 @@
-use crate::{Counter, Fault, SECOND, flaky, plain, poll_once};
+use crate::{Counter, Fault, SECOND, flaky, plain};
 use healthcare_resilience::{
-    CallError, Class, Clock, Deadline, Effect, GiveUp, Moment, RejectReason, RetryBudget, RetryEvent,
+    CallError, Class, Clock, Deadline, Effect, GiveUp, Hedge, Moment, RejectReason, RetryBudget, RetryEvent,
     Retryable as _, time_out,
 };
-use std::{future::pending, pin::pin, task::Poll, time::Duration};
+use std::{
+    future::{pending, ready},
+    time::Duration,
+};
 use tokio::time::{Instant, sleep};
 
 fn left() -> Option<Duration> {
@@ -197,19 +200,35 @@ async fn a_try_that_times_out_is_tried_again_unless_the_condition_forbids_it() {
     assert_eq!(slow_tries(1, false).await, (1, false));
 }
 
-/// The clock of a policy can be another one; nothing of the runtime's is then read.
-#[test]
-fn deadlines_are_read_on_the_policys_clock() {
-    let (clock, hand) = Clock::manual();
-    let retry = plain(3).clock(clock.clone()).build().unwrap();
-    let deadline = Deadline::at(clock.now().after(SECOND));
-    let (_, op) = flaky(0);
-    assert_eq!(poll_once(pin!(op.retry_read(&retry).deadline(deadline))), Poll::Ready(Ok(1)));
-    hand.advance(SECOND);
-    let (tries, op) = flaky(0);
-    let refused = poll_once(pin!(op.retry_read(&retry).deadline(deadline)));
-    assert!(matches!(refused, Poll::Ready(Err(CallError::Rejected(_)))));
-    assert_eq!(tries.get(), 0);
+/// A deadline passes through many policies, so it is on the system's clock, whatever clock a policy was given.
+#[tokio::test(start_paused = true)]
+async fn deadlines_are_read_on_the_systems_clock_alone() {
+    let day = SECOND * 86_400;
+    for at in [Moment::START, Clock::default().now().after(day * 365)] {
+        let (clock, hand) = Clock::manual();
+        hand.set(at);
+        let retry = plain(3).total(SECOND * 2).clock(clock.clone()).build().unwrap();
+        let hedge = Hedge::builder("h").after(day).clock(clock).build().unwrap();
+        // Told to those further in as what it is, and kept to.
+        let (begun, mut seen) = (Instant::now(), None);
+        let op = || {
+            seen = left();
+            pending::<Result<(), Fault>>()
+        };
+        let late = retry.call(Effect::Read, op).await;
+        assert!(matches!(late, Err(CallError::Elapsed(elapsed)) if elapsed.limit() == SECOND * 2));
+        assert_eq!((seen, begun.elapsed()), (Some(SECOND * 2), SECOND * 2));
+        // Read where it comes from outside.
+        let inside = async || {
+            (
+                retry.call(Effect::Read, || ready(Ok::<_, Fault>(1))).await,
+                hedge.call(Effect::Read, || ready(Ok::<_, Fault>(2))).await,
+            )
+        };
+        assert_eq!(Deadline::within(SECOND).scope(inside()).await, (Ok(1), Ok(2)));
+        let over = Deadline::within(Duration::ZERO).scope(inside()).await;
+        assert!(matches!(over, (Err(CallError::Rejected(_)), Err(CallError::Rejected(_)))), "{over:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
