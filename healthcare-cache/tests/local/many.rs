@@ -58,7 +58,7 @@ fn values(found: Vec<Result<Option<u64>, LoadError>>) -> Vec<Option<u64>> {
 async fn one_load_brings_what_is_not_there_and_each_key_gets_its_own() {
     let (rig, batches) = (Rig::new(policy()), Batches::default());
     rig.source.gate.add_permits(100);
-    rig.cache.set(&key(2), 22);
+    rig.cache.set(&key(2), 22).await;
     // Twice the same key is one key; one that does not exist is answered, and remembered.
     let found = batches.load(&rig, &keys([3, 2, 1, 3, 100])).await;
     assert_eq!(values(found), [Some(3), Some(22), Some(1), Some(3), None]);
@@ -111,7 +111,7 @@ async fn a_purge_overtakes_its_own_key_alone() {
         _ = &mut call => panic!("it waits"),
         () = rig.source.has_read(1) => {}
     }
-    rig.cache.purge(&key(1));
+    rig.cache.purge(&key(1)).await;
     rig.source.gate.add_permits(1);
     assert_eq!(values(call.await), [Some(1), Some(2)]);
     rig.settle().await;
@@ -126,7 +126,7 @@ async fn whose_shared_load_was_overtaken_gets_another() {
     rig.source.has_read(1).await;
     // Its tags are known only when it ends, so the next caller joins it; what it brings will not do.
     rig.source.write(99);
-    rig.cache.purge_tag(key(1).clinic, "tag");
+    rig.cache.purge_tag(key(1).clinic, "tag").await;
     let wanted = keys([1, 2]);
     let (found, ()) = tokio::join!(batches.load(&rig, &wanted), async {
         rig.source.has_read(2).await;
@@ -203,7 +203,7 @@ async fn a_load_that_asks_for_its_own_keys_is_told_so() {
 #[tokio::test(start_paused = true)]
 async fn what_grows_old_is_served_and_refreshed_along_with_the_others() {
     let (rig, batches) = (Rig::new(policy()), Batches::default());
-    rig.cache.set(&key(1), 11);
+    rig.cache.set(&key(1), 11).await;
     rig.clock.advance(secs(1_000));
     rig.source.gate.add_permits(1);
     assert_eq!(values(batches.load(&rig, &keys([1, 2])).await), [Some(11), Some(2)]);
@@ -228,7 +228,7 @@ async fn what_grows_old_is_served_and_refreshed_along_with_the_others() {
 async fn old_values_stand_in_for_what_cannot_be_loaded_key_by_key() {
     let policy = CachePolicy::of(TtlClass::Patient).jitter(0.0).fail_safe(secs(3_600)).build().unwrap();
     let rig = Rig::new(policy);
-    rig.cache.set(&key(1), 11);
+    rig.cache.set(&key(1), 11).await;
     rig.clock.advance(secs(2_000));
     let failing = |_| async { Err::<Vec<(Key, u64)>, _>(io::Error::other("down")) };
     let found = rig.cache.get_or_load_many(&keys([1, 2]), failing).await;
@@ -240,7 +240,8 @@ async fn old_values_stand_in_for_what_cannot_be_loaded_key_by_key() {
 #[test]
 fn outside_a_runtime_it_says_so_for_what_it_would_load() {
     let rig = Rig::new(policy());
-    rig.cache.set(&key(1), 1);
+    let elsewhere = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    elsewhere.block_on(rig.cache.set(&key(1), 1));
     let wanted = keys([1, 2]);
     let loader = |_: Vec<Key>| async { Ok::<Vec<(Key, u64)>, io::Error>(Vec::new()) };
     let mut call = Box::pin(rig.cache.get_or_load_many(&wanted, loader));
