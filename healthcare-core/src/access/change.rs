@@ -137,6 +137,20 @@ impl WriteRow {
     }
 }
 
+/// A row that a change writes, by name alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Touched {
+    /// What is done with it.
+    pub how: Write,
+    /// Its record's kind.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: Uuid,
+    /// Whose it is.
+    pub subject: Option<Uuid>,
+}
+
 /// An answer kept with the change it belongs to, so that a repeated request gets it again instead of doing it twice.
 #[derive(Clone)]
 pub struct Remember {
@@ -199,6 +213,15 @@ impl<T: Record> Change<T> {
     /// The version the record will have.
     pub fn version(&self) -> i64 {
         self.root.version()
+    }
+    /// What it writes, row by row, the one that was asked for first: for whoever must forget what it knows of them.
+    pub fn touched(&self) -> impl Iterator<Item = Touched> {
+        self.rows.iter().map(|write| Touched {
+            how: write.how(),
+            kind: write.row().kind(),
+            id: write.row().id(),
+            subject: write.row().subject(),
+        })
     }
     /// How many rows there are.
     pub const fn len(&self) -> usize {

@@ -95,6 +95,12 @@ impl StorageDoor {
         Sealed::new(row, self.0, Some(entry.case))
     }
 
+    /// The row if it is of this boundary, and good for more than the access it was read under.
+    #[cfg(feature = "crypto")]
+    pub(crate) fn cacheable<'s, T: Record>(&self, sealed: &'s Sealed<T>) -> Option<&'s T> {
+        (sealed.boundary() == self.0 && !sealed.is_joined()).then(|| sealed.row())
+    }
+
     /// Runs a commit. Only its success settles the access; when the returned future is dropped before, the access is recorded
     /// as unconfirmed.
     ///

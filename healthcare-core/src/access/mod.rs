@@ -20,7 +20,9 @@ mod sealed;
 pub use accesses::{Access, Create, Delete, List, Read, ReadChart, Search, Update};
 pub(crate) use boundary::BoundaryCore;
 pub use boundary::{Boundary, BoundaryBuilder, BuildError};
-pub use change::{Change, Committed, ErasedRow, Parts, Remember, Write, WriteRow};
+#[cfg(feature = "crypto")]
+pub(crate) use change::phi_json;
+pub use change::{Change, Committed, ErasedRow, Parts, Remember, Touched, Write, WriteRow};
 pub use chart::{Chart, ChartRows};
 pub use door::{Entry, StorageDoor};
 pub use draft::Draft;

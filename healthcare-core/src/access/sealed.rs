@@ -2,6 +2,7 @@
 
 use crate::{Cursor, Record};
 use std::{fmt, sync::Arc};
+use uuid::Uuid;
 
 /// A row nobody can look into. A cache may keep it and hand it on; only a release opens it.
 pub struct Sealed<T> {
@@ -30,6 +31,16 @@ impl<T> Sealed<T> {
 }
 
 impl<T: Record> Sealed<T> {
+    /// Whose row it is: with that person's data a cache forgets it.
+    #[must_use]
+    pub fn subject(&self) -> Option<Uuid> {
+        self.row.subject()
+    }
+    /// Whether a join decided it, so that it is only good for the access it was read under: a cache does not keep it.
+    #[must_use]
+    pub const fn is_joined(&self) -> bool {
+        self.decided.is_some()
+    }
     /// The version of the row, which is no secret: caches compare it.
     #[must_use]
     pub fn version(&self) -> i64 {

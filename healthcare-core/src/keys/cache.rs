@@ -106,18 +106,15 @@ impl CacheKeys {
     /// # Errors
     /// [`KeyError::System`] when the system's cryptography fails.
     pub fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let own = Arc::clone(&self.own.read().unwrap_or_else(PoisonError::into_inner));
-        match self.seal_as(&own, context, plain) {
-            Err(KeyError::Exhausted) => {
-                let next = self.renewed(&own)?;
-                self.seal_as(&next, context, plain)
-            }
-            sealed => sealed,
-        }
+        self.seal_at(&self.place(context), plain)
     }
 
-    fn seal_as(&self, own: &Salted, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
-        own.subkey.seal_after(&own.salt, &self.place(context), plain)
+    pub(super) fn seal_at(&self, place: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let own = Arc::clone(&self.own.read().unwrap_or_else(PoisonError::into_inner));
+        match own.seal(place, plain) {
+            Err(KeyError::Exhausted) => self.renewed(&own)?.seal(place, plain),
+            sealed => sealed,
+        }
     }
 
     /// Opens what [`seal`](Self::seal) sealed, in whatever process, for the same clinic and context.
@@ -126,17 +123,20 @@ impl CacheKeys {
     /// [`KeyError::DoesNotOpen`] when it was not, or was changed; [`KeyError::UnknownKey`] when it was sealed under another key
     /// of the clinic.
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        self.open_at(&self.place(context), sealed)
+    }
+
+    pub(super) fn open_at(&self, place: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let (salt, message) = sealed.split_first_chunk::<SALT>().ok_or(KeyError::DoesNotOpen)?;
         let id = key_of(message)?;
         if id != self.id {
             return Err(KeyError::UnknownKey(id));
         }
-        let place = self.place(context);
         if let Some(known) = self.known(*salt) {
-            return known.subkey.open(&place, message);
+            return known.subkey.open(place, message);
         }
         let other = Salted::derived(self.id, &self.root, *salt)?;
-        let plain = other.subkey.open(&place, message)?;
+        let plain = other.subkey.open(place, message)?;
         // Only what opened is worth keeping: anyone can write salts into a cache.
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
         if others.len() >= Self::OTHERS_MAX {
@@ -175,6 +175,10 @@ impl Salted {
 
     fn derived(id: KeyId, root: &[u8; 32], salt: [u8; SALT]) -> Result<Self, KeyError> {
         Ok(Self { salt, subkey: Subkey::derived(id, root, &[b"cache-process", &salt])? })
+    }
+
+    fn seal(&self, place: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.subkey.seal_after(&self.salt, place, plain)
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod aead;
 mod cache;
+mod cached;
 #[cfg(feature = "key-files")]
 mod files;
 mod master;
