@@ -11,7 +11,7 @@ use crate::{CacheCodec, Mark};
 use healthcare_core::CacheKeys;
 use std::{fmt, time::Duration};
 
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 const PLAIN: u8 = 0;
 const SQUEEZED: u8 = 1;
 
@@ -26,7 +26,7 @@ pub(crate) struct Unpacked<V> {
 }
 
 /// How values of one kind become sealed bytes and values again, once the keys are there.
-pub(super) trait Form<V>: fmt::Debug + Send + Sync {
+pub(crate) trait Form<V>: fmt::Debug + Send + Sync {
     fn pack(&self, keys: &CacheKeys, key: Mark, life: Duration, value: &V) -> Option<Vec<u8>>;
 
     /// Nothing for whatever is not exactly what [`pack`](Self::pack) made for this clinic and key.

@@ -2,14 +2,15 @@
 
 mod codec;
 mod envelope;
+mod rows;
 mod squeeze;
 
 pub use self::codec::{CacheCodec, CodecError, JsonCodec};
-pub(crate) use self::envelope::Unpacked;
+pub(crate) use self::envelope::{Form, Unpacked};
 
-use self::envelope::{Coded, Form};
+use self::{envelope::Coded, rows::Rows};
 use crate::Mark;
-use healthcare_core::{CacheCipher, CacheKeys, ClinicId};
+use healthcare_core::{CacheCipher, CacheKeys, ClinicId, Record, Sealed, StorageDoor};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// Seals the values of one cache, and opens them.
@@ -21,9 +22,19 @@ pub(crate) struct Wire<V> {
     form: Arc<dyn Form<V>>,
 }
 
+/// Values that a codec turns into bytes.
+pub(crate) fn coded<V: 'static>(codec: impl CacheCodec<V>) -> Arc<dyn Form<V>> {
+    Arc::new(Coded(codec))
+}
+
+/// Rows of the repositories that hold this door.
+pub(crate) fn rows<T: Record>(door: StorageDoor) -> Arc<dyn Form<Sealed<T>>> {
+    Arc::new(Rows(door))
+}
+
 impl<V: 'static> Wire<V> {
-    pub(crate) fn coded(cipher: CacheCipher, codec: impl CacheCodec<V>) -> Self {
-        Self { cipher, form: Arc::new(Coded(codec)) }
+    pub(crate) const fn new(cipher: CacheCipher, form: Arc<dyn Form<V>>) -> Self {
+        Self { cipher, form }
     }
 
     /// The bytes of a value that was loaded for `key` of `clinic` and lives so long from the beginning of its load.

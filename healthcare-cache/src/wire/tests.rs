@@ -2,7 +2,8 @@ use super::*;
 use crate::{CodecError, Namer};
 use async_trait::async_trait;
 use healthcare_core::{
-    KeyError, KeyId, MasterKey, MemoryKeys, MemoryScopeKeys, ScopeKeyStore, Vault, WrappedKey,
+    Id, KeyError, KeyId, MasterKey, MemoryKeys, MemoryScopeKeys, Phi, ScopeKeyStore, Vault, WrappedKey,
+    record, testing::Stage,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -16,7 +17,7 @@ fn cipher(store: Arc<dyn ScopeKeyStore>) -> CacheCipher {
 }
 
 fn wire() -> Wire<String> {
-    Wire::coded(cipher(Arc::new(MemoryScopeKeys::default())), JsonCodec)
+    Wire::new(cipher(Arc::new(MemoryScopeKeys::default())), coded(JsonCodec))
 }
 
 /// For what awaits nothing but keys in memory.
@@ -102,8 +103,8 @@ impl CacheCodec<Vec<u8>> for Raw {
 #[test]
 fn what_the_codec_cannot_read_is_a_miss() {
     let (cipher, clinic) = (cipher(Arc::new(MemoryScopeKeys::default())), ClinicId::random());
-    let raw = Wire::coded(cipher.clone(), Raw);
-    let wire: Wire<String> = Wire::coded(cipher, JsonCodec);
+    let raw = Wire::new(cipher.clone(), coded(Raw));
+    let wire: Wire<String> = Wire::new(cipher, coded(JsonCodec));
     let bytes = ready(raw.pack(clinic, KEY, LIFE, &b"\"Ada\" and more".to_vec())).unwrap();
     assert_eq!(unpack(&wire, clinic, KEY, &bytes), None);
     let bytes = ready(raw.pack(clinic, KEY, LIFE, &b"\"Ada\"".to_vec())).unwrap();
@@ -113,7 +114,7 @@ fn what_the_codec_cannot_read_is_a_miss() {
 #[test]
 fn what_would_not_be_unpacked_is_not_packed_and_a_sealed_bomb_is_a_miss() {
     let (cipher, clinic) = (cipher(Arc::new(MemoryScopeKeys::default())), ClinicId::random());
-    let raw = Wire::coded(cipher.clone(), Raw);
+    let raw = Wire::new(cipher.clone(), coded(Raw));
     let most = vec![0; envelope::PAYLOAD_MAX];
     let bytes = ready(raw.pack(clinic, KEY, LIFE, &most)).unwrap();
     assert_eq!(ready(raw.unpack(clinic, KEY, &bytes)).map(|it| it.value.len()), Some(most.len()));
@@ -140,6 +141,45 @@ fn values_under_a_replaced_key_are_a_miss() {
     assert_eq!(unpack(&wire(), clinic, KEY, &bytes), None);
 }
 
+record! {
+    pub struct Customer in customer = "customer" {
+        subject: this,
+        plain { vip: bool },
+        protected { Name = name: String },
+    }
+}
+
+#[test]
+fn a_row_comes_back_sealed_in_its_own_place_alone() {
+    let stage = Stage::default();
+    let cipher = cipher(Arc::new(MemoryScopeKeys::default()));
+    let wire: Wire<Sealed<Customer>> = Wire::new(cipher.clone(), rows(stage.door()));
+    let id = Id::random();
+    let protected = customer::Protected { name: Phi::new("Canaryname".into()) };
+    let row = Customer::new(id, stage.clinic, customer::Plain { vip: true }, protected);
+    let bytes = ready(wire.pack(stage.clinic, KEY, LIFE, &stage.door().seal(row))).unwrap();
+    assert!(!bytes.windows(6).any(|part| part.eq_ignore_ascii_case(b"canary")));
+
+    let unpack = |bytes: &[u8]| ready(wire.unpack(stage.clinic, KEY, bytes));
+    let unpacked = unpack(&bytes).unwrap();
+    assert_eq!((unpacked.value.subject(), unpacked.life), (Some(id.as_uuid()), LIFE));
+    assert!(ready(wire.unpack(stage.other, KEY, &bytes)).is_none(), "another clinic");
+    assert!(ready(wire.unpack(stage.clinic, Mark([0; 16]), &bytes)).is_none(), "another key");
+    for bit in 0..bytes.len() * 8 {
+        let mut changed = bytes.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        assert!(unpack(&changed).is_none(), "bit {bit}");
+    }
+    let raw = Wire::new(cipher, coded(Raw));
+    assert!(ready(raw.unpack(stage.clinic, KEY, &bytes)).is_none(), "no codec reads a row");
+    for form in 0..=1 {
+        let dressed = [&[1, form], &bytes[2..]].concat();
+        assert!(ready(raw.unpack(stage.clinic, KEY, &dressed)).is_none(), "nor as form {form}");
+    }
+    let value = ready(raw.pack(stage.clinic, KEY, LIFE, &b"{}".to_vec())).unwrap();
+    assert!(unpack(&value).is_none(), "no value is a row");
+}
+
 /// Knows one wrapped key, and makes none.
 #[derive(Debug)]
 struct Fixed(Option<WrappedKey>);
@@ -158,7 +198,7 @@ impl ScopeKeyStore for Fixed {
 fn without_keys_nothing_is_packed_and_everything_is_a_miss() {
     let clinic = ClinicId::random();
     let bytes = pack(&wire(), clinic, KEY, "Ada");
-    let wire: Wire<String> = Wire::coded(cipher(Arc::new(Fixed(None))), JsonCodec);
+    let wire: Wire<String> = Wire::new(cipher(Arc::new(Fixed(None))), coded(JsonCodec));
     assert!(ready(wire.pack(clinic, KEY, LIFE, &"Ada".to_owned())).is_none());
     assert_eq!(unpack(&wire, clinic, KEY, &bytes), None);
 }
@@ -175,7 +215,7 @@ fn bytes_of(hex: &str) -> Vec<u8> {
 fn the_form_stays_what_it_is() {
     let clinic = ClinicId::from_uuid(Uuid::from_u128(7));
     let store = Fixed(Some(WrappedKey(bytes_of(GOLDEN_KEY))));
-    let wire: Wire<String> = Wire::coded(cipher(Arc::new(store)), JsonCodec);
+    let wire: Wire<String> = Wire::new(cipher(Arc::new(store)), coded(JsonCodec));
     assert_eq!(unpack(&wire, clinic, KEY, &bytes_of(GOLDEN_PLAIN)).as_deref(), Some("Ada"));
     assert_eq!(unpack(&wire, clinic, KEY, &bytes_of(GOLDEN_SQUEEZED)), Some("Ada ".repeat(1_000)));
 }
