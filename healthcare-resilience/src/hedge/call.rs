@@ -11,13 +11,13 @@ use std::{
 pin_project! {
     /// A call under a [`Hedge`]. Made by [`Hedge::call`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct HedgeCall<'p, O, F, C> {
+    pub struct HedgeCall<'p, O, F: Future, C> {
         #[pin]
-        race: Race<&'p Hedge, Made<O>, F, C>,
+        race: Race<&'p Hedge, Made<O>, F, C, F::Output>,
     }
 }
 
-impl<'p, O, F, C> HedgeCall<'p, O, F, C> {
+impl<'p, O, F: Future, C> HedgeCall<'p, O, F, C> {
     pub(crate) const fn new(policy: &'p Hedge, effect: Effect, operation: O, classifier: C) -> Self {
         Self { race: Race::new(policy, Made(operation), classifier, effect) }
     }
@@ -36,7 +36,7 @@ where
     }
 }
 
-impl<O, F, C> fmt::Debug for HedgeCall<'_, O, F, C> {
+impl<O, F: Future, C> fmt::Debug for HedgeCall<'_, O, F, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HedgeCall").field("policy", &self.race.running.policy).finish_non_exhaustive()
     }

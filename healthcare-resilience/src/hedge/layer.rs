@@ -65,7 +65,7 @@ where
 {
     type Response = S::Response;
     type Error = BoxError;
-    type Future = HedgeFuture<S, R, S::Future, K, C>;
+    type Future = HedgeFuture<S, R, K, C>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -86,13 +86,19 @@ where
 pin_project! {
     /// The answer of a [`HedgeService`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct HedgeFuture<S, R, F, K, C> {
+    pub struct HedgeFuture<S: Service<R>, R, K, C> {
         #[pin]
-        race: Race<Hedge, Requests<S, R, K>, ServiceTry<S, R, F>, C>,
+        race: Race<
+            Hedge,
+            Requests<S, R, K>,
+            ServiceTry<S, R, S::Future>,
+            C,
+            Result<S::Response, BoxError>,
+        >,
     }
 }
 
-impl<S, R, K, C> Future for HedgeFuture<S, R, S::Future, K, C>
+impl<S, R, K, C> Future for HedgeFuture<S, R, K, C>
 where
     S: Service<R> + Clone,
     S::Error: Into<BoxError>,
@@ -106,7 +112,7 @@ where
     }
 }
 
-impl<S, R, F, K, C> fmt::Debug for HedgeFuture<S, R, F, K, C> {
+impl<S: Service<R>, R, K, C> fmt::Debug for HedgeFuture<S, R, K, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HedgeFuture").field("policy", &self.race.running.policy).finish_non_exhaustive()
     }

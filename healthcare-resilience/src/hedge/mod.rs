@@ -44,7 +44,8 @@ const REFRESH: u32 = 32;
 /// - **The first answer wins:** a success, or a failure that would not pass. The other tries are dropped before it is
 ///   handed out.
 /// - **A try that failed in a way that may pass** is forgotten while another is under way, and no more are sent: trying
-///   again is the business of a [`Retry`](crate::Retry) around it. The last to fail is handed out.
+///   again is the business of a [`Retry`](crate::Retry) around it. The last to fail is handed out, but no refusal from
+///   further in where another try was sent.
 /// - **Budget.** Each further try costs a token. Without one it is not sent; those under way are left alone.
 /// - **Deadline.** No further try is sent when the task's [`Deadline`](crate::Deadline) is over.
 ///

@@ -6,7 +6,9 @@ use super::{
     tally::count,
 };
 use crate::{
-    CallError, Classify, Effect, Moment, RejectReason, Rejection, deadline::Context as Facts, retry::Tries,
+    CallError, Classify, Effect, Moment, RejectReason, Rejection,
+    deadline::Context as Facts,
+    retry::{Sent, Tries},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -37,7 +39,7 @@ pub(crate) struct Start {
 
 pin_project! {
     /// A call, and where it stands.
-    pub(crate) struct Race<P: Borrow<Hedge>, W, F, C> {
+    pub(crate) struct Race<P: Borrow<Hedge>, W, F, C, R> {
         // Dropped before `running`, whose drop tells that they were.
         #[pin]
         first: Option<F>,
@@ -48,14 +50,15 @@ pin_project! {
         effect: Effect,
         start: Option<Start>,
         refused: Option<Rejection>,
-        sent: u32,
+        extras_sent: u32,
+        sent: Sent<R>,
         #[pin]
         timer: Option<Sleep>,
         is_done: bool,
     }
 }
 
-impl<P: Borrow<Hedge>, W, F, C> Race<P, W, F, C> {
+impl<P: Borrow<Hedge>, W, F, C, R> Race<P, W, F, C, R> {
     pub(crate) const fn new(policy: P, tries: W, classifier: C, effect: Effect) -> Self {
         Self {
             first: None,
@@ -66,7 +69,8 @@ impl<P: Borrow<Hedge>, W, F, C> Race<P, W, F, C> {
             effect,
             start: None,
             refused: None,
-            sent: 0,
+            extras_sent: 0,
+            sent: Sent::nothing(),
             timer: None,
             is_done: false,
         }
@@ -113,7 +117,7 @@ impl Start {
     }
 }
 
-impl<P, W, F, C, T, E> Future for Race<P, W, F, C>
+impl<P, W, F, C, T, E> Future for Race<P, W, F, C, Result<T, E>>
 where
     P: Borrow<Hedge>,
     W: Tries<F>,
@@ -145,7 +149,7 @@ where
     }
 }
 
-impl<P, W, F, C, T, E> Race<P, W, F, C>
+impl<P, W, F, C, T, E> Race<P, W, F, C, Result<T, E>>
 where
     P: Borrow<Hedge>,
     W: Tries<F>,
@@ -180,9 +184,11 @@ where
                 this.extras.clear();
                 this.timer.set(None);
                 *this.is_done = true;
+                let (class, result) = this.sent.last(class, result);
                 end(this.running, class, start.began, false);
                 return Poll::Ready(result);
             }
+            this.sent.keep(class, result);
             this.running.failed();
             start.extra_left = 0;
         }
@@ -206,9 +212,11 @@ where
                 this.extras.clear();
                 this.timer.set(None);
                 *this.is_done = true;
+                let (class, result) = this.sent.last(class, result);
                 end(this.running, class, began, true);
                 return Poll::Ready(result);
             }
+            this.sent.keep(class, result);
             this.running.failed();
             start.extra_left = 0;
         }
@@ -250,9 +258,9 @@ where
         start.extra_left -= 1;
         let future = start.facts.enter(|| this.tries.next_try(start.extra_left == 0));
         token.spend();
-        *this.sent += 1;
+        *this.extras_sent += 1;
         shared.metrics.event("hedge");
-        shared.send(HedgeEvent::Sent { policy: shared.name, extra: *this.sent });
+        shared.send(HedgeEvent::Sent { policy: shared.name, extra: *this.extras_sent });
         this.extras.push(Box::pin(Extra { future, began: now }));
         this.running.began(true);
         Poll::Ready(())

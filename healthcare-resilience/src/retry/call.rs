@@ -2,6 +2,7 @@ use super::{
     Causes, Effect, IdempotencyKey, Retry, When,
     plan::Plan,
     run::{Made, Run, Step},
+    sent::Sent,
 };
 use crate::{CallError, Classify, Deadline};
 use pin_project_lite::pin_project;
@@ -18,24 +19,24 @@ pin_project! {
     ///
     /// Nothing is allocated for it.
     #[must_use = "futures do nothing unless polled"]
-    pub struct RetryCall<'p, O, F, C, N> {
+    pub struct RetryCall<'p, O, F: Future, C, N> {
         #[pin]
-        run: Run<&'p Retry, Made<O>, F, C, N>,
+        run: Run<&'p Retry, Made<O>, F, C, N, F::Output>,
     }
 }
 
 fn quiet<E>(_: &E, _: Duration) {}
 
-impl<'p, O, F, C, E> RetryCall<'p, O, F, C, fn(&E, Duration)> {
+impl<'p, O, F: Future, C, E> RetryCall<'p, O, F, C, fn(&E, Duration)> {
     pub(crate) fn new(policy: &'p Retry, effect: Effect, operation: O, classifier: C) -> Self {
         let plan = Plan::new(effect, None);
         let notify: fn(&E, Duration) = quiet;
-        let (step, timer) = (Step::Begin, None);
-        Self { run: Run { policy, tries: Made(operation), classifier, notify, plan, step, timer } }
+        let (step, timer, sent) = (Step::Begin, None, Sent::nothing());
+        Self { run: Run { policy, tries: Made(operation), classifier, notify, plan, step, timer, sent } }
     }
 }
 
-impl<'p, O, F, C, N> RetryCall<'p, O, F, C, N> {
+impl<'p, O, F: Future, C, N> RetryCall<'p, O, F, C, N> {
     /// Tries again only where `condition` holds. It is not asked about refusals of other policies: those are never
     /// tried again.
     pub fn when<G, T, E>(self, condition: G) -> RetryCall<'p, O, F, When<G>, N>
@@ -48,8 +49,8 @@ impl<'p, O, F, C, N> RetryCall<'p, O, F, C, N> {
 
     /// Decides with `classifier` what a result means, successes too.
     pub fn classify<D>(self, classifier: D) -> RetryCall<'p, O, F, D, N> {
-        let Run { policy, tries, classifier: _, notify, plan, step, timer } = self.run;
-        RetryCall { run: Run { policy, tries, classifier, notify, plan, step, timer } }
+        let Run { policy, tries, classifier: _, notify, plan, step, timer, sent } = self.run;
+        RetryCall { run: Run { policy, tries, classifier, notify, plan, step, timer, sent } }
     }
 
     /// Calls `notify` with the error and the wait before each wait. For results that are `Ok` and yet tried again, see
@@ -59,8 +60,8 @@ impl<'p, O, F, C, N> RetryCall<'p, O, F, C, N> {
         F: Future<Output = Result<T, E>>,
         M: FnMut(&E, Duration),
     {
-        let Run { policy, tries, classifier, notify: _, plan, step, timer } = self.run;
-        RetryCall { run: Run { policy, tries, classifier, notify, plan, step, timer } }
+        let Run { policy, tries, classifier, notify: _, plan, step, timer, sent } = self.run;
+        RetryCall { run: Run { policy, tries, classifier, notify, plan, step, timer, sent } }
     }
 
     /// Ends by `deadline` at the latest; the task's own and the policy's still hold.
@@ -84,7 +85,7 @@ where
     }
 }
 
-impl<O, F, C, N> fmt::Debug for RetryCall<'_, O, F, C, N> {
+impl<O, F: Future, C, N> fmt::Debug for RetryCall<'_, O, F, C, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RetryCall").field("policy", &self.run.policy).finish_non_exhaustive()
     }

@@ -3,6 +3,7 @@ use super::{
     plan::Plan,
     request::{Requests, ServiceTry},
     run::{Run, Step},
+    sent::Sent,
 };
 use crate::{BoxError, Classify, ErrorChain};
 use std::{
@@ -78,7 +79,7 @@ where
 {
     type Response = S::Response;
     type Error = BoxError;
-    type Future = RetryFuture<S, R, S::Future, K, C>;
+    type Future = RetryFuture<S, R, K, C>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -112,6 +113,7 @@ where
             plan,
             step,
             timer: None,
+            sent: Sent::nothing(),
         })
     }
 }

@@ -16,6 +16,7 @@ mod layer;
 mod plan;
 mod request;
 mod run;
+mod sent;
 mod tokens;
 
 #[cfg(feature = "http")]
@@ -38,6 +39,7 @@ pub(crate) use self::{
     plan::{Next, Plan},
     request::{Requests, ServiceTry, boxed},
     run::{Made, Tries},
+    sent::Sent,
 };
 
 use crate::{
@@ -60,8 +62,10 @@ use tokio::sync::broadcast;
 /// - **Nesting.** Inside the tries of another retry there is one try only, unless said otherwise: three tries at each of
 ///   five layers are 243.
 ///
-/// What comes back when it gives up is the last try's own result. Why it gave up is told by
-/// [`events`](Self::events), and by the metrics.
+/// What comes back when it gives up is the last try's own result, or, where that one was refused further in, that of the
+/// last one that was not: the caller can tell that something was sent. Until the call ends it keeps that result, and so
+/// does a response whose body still holds a connection. Why it gave up is told by [`events`](Self::events), and by the
+/// metrics.
 ///
 /// Waits and deadlines need tokio's timer. Dropping the call drops the try that is under way, and gives back a token
 /// that was taken for a try not yet made.
@@ -156,7 +160,7 @@ impl Retry {
     /// `operation` makes the future of each try. Nothing happens before the answer is polled.
     ///
     /// # Errors
-    /// [`CallError::Inner`](crate::CallError::Inner) with the last try's error;
+    /// [`CallError::Inner`](crate::CallError::Inner) with the error of the last try that was not refused;
     /// [`CallError::Rejected`](crate::CallError::Rejected) when the deadline was over before the first try;
     /// [`CallError::Elapsed`](crate::CallError::Elapsed) when it passed during one.
     pub fn call<O, F, T, E>(
@@ -198,6 +202,11 @@ impl Settings {
     pub(crate) fn waits(&self, tries: u32, wait: Duration) {
         self.metrics.event("retry");
         self.send(RetryEvent::Waiting { policy: self.name, tries, wait });
+    }
+
+    /// The call's time was over during a try.
+    pub(crate) fn late(&self) {
+        self.metrics.call(Outcome::Elapsed);
     }
 
     pub(crate) fn ended(&self, tries: u32, class: Class, why: Option<GiveUp>) {

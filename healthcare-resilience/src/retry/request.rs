@@ -96,25 +96,31 @@ where
 }
 
 /// A call of a service, as the loop sees it.
-pub(crate) type Served<S, R, F, K, C> =
-    Run<Retry, Requests<S, R, K>, ServiceTry<S, R, F>, C, fn(&BoxError, Duration)>;
+pub(crate) type Served<S, R, K, C> = Run<
+    Retry,
+    Requests<S, R, K>,
+    ServiceTry<S, R, <S as Service<R>>::Future>,
+    C,
+    fn(&BoxError, Duration),
+    Result<<S as Service<R>>::Response, BoxError>,
+>;
 
 pin_project! {
     /// The answer of a [`RetryService`](crate::RetryService).
     #[must_use = "futures do nothing unless polled"]
-    pub struct RetryFuture<S, R, F, K, C> {
+    pub struct RetryFuture<S: Service<R>, R, K, C> {
         #[pin]
-        run: Served<S, R, F, K, C>,
+        run: Served<S, R, K, C>,
     }
 }
 
-impl<S, R, F, K, C> RetryFuture<S, R, F, K, C> {
-    pub(crate) const fn new(run: Served<S, R, F, K, C>) -> Self {
+impl<S: Service<R>, R, K, C> RetryFuture<S, R, K, C> {
+    pub(crate) const fn new(run: Served<S, R, K, C>) -> Self {
         Self { run }
     }
 }
 
-impl<S, R, K, C> Future for RetryFuture<S, R, S::Future, K, C>
+impl<S, R, K, C> Future for RetryFuture<S, R, K, C>
 where
     S: Service<R> + Clone,
     S::Error: Into<BoxError>,
@@ -137,7 +143,7 @@ pub(crate) fn boxed(error: CallError<BoxError>) -> BoxError {
     }
 }
 
-impl<S, R, F, K, C> fmt::Debug for RetryFuture<S, R, F, K, C> {
+impl<S: Service<R>, R, K, C> fmt::Debug for RetryFuture<S, R, K, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RetryFuture").field("policy", &self.run.policy).finish_non_exhaustive()
     }

@@ -3,8 +3,9 @@
 use super::{
     Retry, RetryToken,
     plan::{Next, Plan},
+    sent::Sent,
 };
-use crate::{CallError, Classify, Deadline, Rejection, deadline::sleep_until, metrics::Outcome};
+use crate::{CallError, Classify, Deadline, Rejection, deadline::sleep_until};
 use pin_project_lite::pin_project;
 use std::{
     borrow::Borrow,
@@ -53,7 +54,7 @@ pin_project! {
 pin_project! {
     /// A call, and where it stands.
     #[derive(Debug)]
-    pub(crate) struct Run<P, W, F, C, N> {
+    pub(crate) struct Run<P, W, F, C, N, R> {
         pub(crate) policy: P,
         pub(crate) tries: W,
         pub(crate) classifier: C,
@@ -64,10 +65,11 @@ pin_project! {
         // The wait between two tries, and the deadline during one.
         #[pin]
         pub(crate) timer: Option<Sleep>,
+        pub(crate) sent: Sent<R>,
     }
 }
 
-impl<P, W, F, C, N, T, E> Future for Run<P, W, F, C, N>
+impl<P, W, F, C, N, T, E> Future for Run<P, W, F, C, N, Result<T, E>>
 where
     P: Borrow<Retry>,
     W: Tries<F>,
@@ -95,32 +97,33 @@ where
                         ready!(until_late(this.timer.as_mut(), this.plan.deadline, cx));
                         this.step.set(Step::Done);
                         this.timer.set(None);
-                        settings.metrics.call(Outcome::Elapsed);
+                        this.sent.clear();
+                        settings.late();
                         return Poll::Ready(Err(this.plan.elapsed().into()));
                     };
                     // What the try held is released before anything else, and a panic below finds the call ended.
                     this.step.set(Step::Done);
                     this.timer.set(None);
                     let class = this.classifier.classify(result.as_ref());
-                    let (wait, token) = match this.plan.after(settings, class, this.tries.has_next()) {
-                        Next::Wait(wait, token) => (wait, token),
-                        Next::Return => {
-                            settings.ended(this.plan.tries, class, None);
-                            return Poll::Ready(result.map_err(CallError::Inner));
+                    let why = match this.plan.after(settings, class, this.tries.has_next()) {
+                        Next::Wait(wait, token) => {
+                            if let Err(error) = &result {
+                                (this.notify)(error, wait);
+                            }
+                            this.sent.keep(class, result);
+                            settings.waits(this.plan.tries, wait);
+                            if !wait.is_zero() {
+                                this.timer.set(Some(tokio::time::sleep(wait)));
+                            }
+                            this.step.set(Step::Wait { token });
+                            continue;
                         }
-                        Next::GiveUp(why) => {
-                            settings.ended(this.plan.tries, class, Some(why));
-                            return Poll::Ready(result.map_err(CallError::Inner));
-                        }
+                        Next::Return => None,
+                        Next::GiveUp(why) => Some(why),
                     };
-                    if let Err(error) = &result {
-                        (this.notify)(error, wait);
-                    }
-                    settings.waits(this.plan.tries, wait);
-                    if !wait.is_zero() {
-                        this.timer.set(Some(tokio::time::sleep(wait)));
-                    }
-                    this.step.set(Step::Wait { token });
+                    let (class, result) = this.sent.last(class, result);
+                    settings.ended(this.plan.tries, class, why);
+                    return Poll::Ready(result.map_err(CallError::Inner));
                 }
                 StepOf::Wait { token } => {
                     if let Some(timer) = this.timer.as_mut().as_pin_mut() {

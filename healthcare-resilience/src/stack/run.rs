@@ -11,7 +11,7 @@ use crate::{
     Retry, RetryToken,
     deadline::{Context, Deadline},
     hedge::Race,
-    retry::{Next, Plan, Tries},
+    retry::{Next, Plan, Sent, Tries},
     sync::Mutex,
 };
 use std::{convert::Infallible, future::Future, time::Duration};
@@ -121,34 +121,32 @@ impl<'a, C> Call<'a, C> {
             plan.deadline.map(|total| End { at: total.moment(), limit: plan.limit, level: level(at) });
         let end = total.map(|total| End::sooner(end, total));
         let mut token = None;
-        // The last try that was made. A refusal of a later one must not hide that something was sent.
-        let mut made: Option<Ending<T, E>> = None;
+        let mut sent = Sent::nothing();
         loop {
             let (context, is_last) = plan.try_with(settings, |is_last| (Context::current(), is_last));
             let paid = Paid { tries: &mut tries, token: &mut token };
             let ending = self.one_try(at + 1, context, end, is_last, paid).await;
-            // Else the call's own time was over, not that of the try.
-            let Verdict::Class(class) = ending.verdict else { return ending };
-            let mut last =
-                |ending| if class == Class::Rejected { made.take().unwrap_or(ending) } else { ending };
-            match plan.after(settings, class, tries.has_next()) {
-                Next::Return => {
-                    settings.ended(plan.tries, class, None);
-                    return last(ending);
-                }
-                Next::GiveUp(why) => {
-                    settings.ended(plan.tries, class, Some(why));
-                    return last(ending);
-                }
+            let Verdict::Class(class) = ending.verdict else {
+                // The call's own time was over, not that of the try.
+                settings.late();
+                return ending;
+            };
+            let why = match plan.after(settings, class, tries.has_next()) {
+                Next::Return => None,
+                Next::GiveUp(why) => Some(why),
                 Next::Wait(wait, taken) => {
-                    made = Some(ending);
+                    sent.keep(class, ending);
                     token = taken;
                     settings.waits(plan.tries, wait);
                     if !wait.is_zero() {
                         tokio::time::sleep(wait).await;
                     }
+                    continue;
                 }
-            }
+            };
+            let (class, ending) = sent.last(class, ending);
+            settings.ended(plan.tries, class, why);
+            return ending;
         }
     }
 

@@ -3,8 +3,8 @@
 use crate::Fault;
 use healthcare_resilience::{
     AdaptiveLimit, Aimd, AnyError, BoxError, BreakerLayer, Bulkhead, CallError, Causes, CircuitBreaker,
-    Class, Classify as _, CloneAs, Deadline, DeadlineLayer, Effect, Elapsed, ErrorChain, Guarded, Priority,
-    Quota, RateLimit, Retry, RetryLayer, Shedder, Stack, Throttle, WarmUp, time_out,
+    Class, Classify as _, CloneAs, Deadline, DeadlineLayer, Effect, Elapsed, ErrorChain, Guarded, OrderRule,
+    Priority, Quota, RateLimit, Retry, RetryLayer, Shedder, Stack, Throttle, WarmUp, time_out,
 };
 use std::{
     future::{pending, ready},
@@ -192,7 +192,7 @@ async fn a_stack_inside_and_a_stack_outside_know_whose_time_it_was() {
     let inner = Stack::builder("inner").deadline(MILLI * 10).build().unwrap();
     let breaker = strict();
     for _ in 0..3 {
-        Deadline::within(MILLI * 5).scope(breaker.around(inner.read(slow))).await.unwrap_err();
+        Deadline::within(MILLI * 5).scope(Box::pin(breaker.around(inner.read(slow)))).await.unwrap_err();
     }
     assert_eq!(breaker.snapshot().failed, 0);
     let own = strict();
@@ -214,6 +214,20 @@ async fn a_stack_inside_and_a_stack_outside_know_whose_time_it_was() {
         outer.read(|| inner.read(slow)).await.unwrap_err();
     }
     assert!(own.state().is_refusing(), "the inner stack's: ten of its milliseconds, and no caller's");
+}
+
+/// A step inside of the limit did not set it, and learns nothing: nor when it hears of it from further in.
+#[tokio::test(start_paused = true)]
+async fn nor_does_a_stacks_own_deadline_move_what_stands_inside_of_it() {
+    let inner = Stack::builder("inner").deadline(MILLI * 10).build().unwrap();
+    let (outside, inside) = (strict(), strict());
+    let outer = Stack::builder("outer").deadline(MILLI * 5).breaker(inside.clone());
+    let outer = outer.allow(OrderRule::TimeOutInsideBreaker).build().unwrap();
+    for _ in 0..3 {
+        Box::pin(outside.around(outer.read(|| inner.read(slow)))).await.unwrap_err();
+    }
+    assert_eq!(inside.snapshot().failed, 0);
+    assert!(outside.state().is_refusing());
 }
 
 #[tokio::test(start_paused = true)]

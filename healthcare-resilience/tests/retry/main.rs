@@ -14,6 +14,7 @@ mod http;
 mod layer;
 mod nested;
 mod refusals;
+mod sent;
 
 use healthcare_resilience::{Backoff, Jitter, Retry, RetryBuilder};
 use std::{
