@@ -157,6 +157,10 @@ impl AdaptiveLimit {
         Some(LimitPermit { shared: Held::Shared(self.shared.clone()), entered: Some(entered) })
     }
 
+    pub(super) fn settings(&self) -> Settings {
+        self.shared.controller.lock().settings
+    }
+
     /// How much of the limit is in use: 1 is all of it.
     pub(super) fn usage(&self) -> f64 {
         self.in_flight() as f64 / self.limit() as f64

@@ -12,6 +12,7 @@ mod error;
 mod in_flight;
 mod limit;
 mod limit_build;
+mod numbers;
 mod priority;
 mod samples;
 mod shedder;

@@ -168,6 +168,14 @@ impl Shedder {
         admit::run(self.try_acquire(priority)?, classifier, work).await
     }
 
+    pub(super) fn limit(&self) -> &AdaptiveLimit {
+        &self.shared.limit
+    }
+
+    pub(super) fn share(&self, priority: Priority) -> f64 {
+        self.shared.shares.of(priority)
+    }
+
     /// For [`AdmitLayer`](crate::AdmitLayer): `rule` tells the priority of a request.
     #[must_use]
     pub fn by<F>(&self, rule: F) -> ShedBy<F> {

@@ -44,6 +44,7 @@ struct Shared {
     name: &'static str,
     clock: Clock,
     rule: Rule,
+    window: Duration,
     state: Mutex<State>,
     metrics: PolicyMetrics,
 }
@@ -64,7 +65,7 @@ impl Throttle {
         let random = fastrand::Rng::with_seed(seed);
         let state = Mutex::new(State { attempts: Attempts::new(window), random });
         let metrics = PolicyMetrics::new("throttle", name);
-        Self { shared: Arc::new(Shared { name, clock, rule, state, metrics }) }
+        Self { shared: Arc::new(Shared { name, clock, rule, window, state, metrics }) }
     }
 
     /// The name.
@@ -79,6 +80,10 @@ impl Throttle {
         let now = self.shared.clock.now();
         let seen = self.shared.state.lock().attempts.total(now);
         self.shared.rule.chance(seen)
+    }
+
+    pub(super) fn rule(&self) -> (Rule, Duration) {
+        (self.shared.rule, self.shared.window)
     }
 
     /// Lets a call go or leaves it out.

@@ -103,6 +103,11 @@ impl WarmUp {
         self.limit().is_none()
     }
 
+    pub(super) fn ramp(&self) -> (usize, usize, Duration, WarmUpCurve) {
+        let Ramp { from, to, over, curve } = self.shared.ramp;
+        (from, to, over, curve)
+    }
+
     /// Begins again, now. Calls under way that were let in while it was warm are not counted.
     pub fn restart(&self) {
         self.shared.began.store(self.shared.clock.now().as_nanos(), Ordering::Release);

@@ -35,10 +35,10 @@ impl fmt::Display for Numbers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Step::Deadline(limit) | Step::TimeOut(limit) => write!(f, "{limit:?}"),
-            Step::WarmUp(_) => f.write_str("fewer calls at first"),
-            Step::Shed(_) => f.write_str("a share of the limit for each priority"),
-            Step::Throttle(_) => f.write_str("leaves out tries by chance, as many as the callee refuses"),
-            Step::AdaptiveLimit(_) => f.write_str("as many at once as the callee can take"),
+            Step::WarmUp(warm_up) => write!(f, "{}", warm_up.numbers()),
+            Step::Shed(shedder) => write!(f, "{}", shedder.numbers()),
+            Step::Throttle(throttle) => write!(f, "{}", throttle.numbers()),
+            Step::AdaptiveLimit(limit) => write!(f, "{}", limit.numbers()),
             Step::RateLimit(limit) => {
                 write!(f, "{}", limit.quota())?;
                 if limit.may_wait() { write!(f, ", waits up to {:?}", limit.max_wait()) } else { Ok(()) }

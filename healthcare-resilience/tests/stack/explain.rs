@@ -1,7 +1,10 @@
 //! The stack in words: what a reader sees is kept.
 
 use crate::{breaker, bulkhead, hedge, ms, rate, retry};
-use healthcare_resilience::{CircuitBreaker, OrderRule, Stack};
+use healthcare_resilience::{
+    AdaptiveLimit, Aimd, CircuitBreaker, Gradient, LimitAlgorithm, OrderRule, Shedder, Stack, Throttle,
+    ThrottleFormula, Vegas, WarmUp, WarmUpCurve,
+};
 use std::time::Duration;
 
 #[test]
@@ -29,6 +32,59 @@ stack patients, outside in
 sees every try, and refuses further ones while open
 7. time-out: 2s; for each try, so that one that hangs leaves time for another"
     );
+}
+
+#[test]
+fn what_bounds_overload_has_its_numbers_too() {
+    let limit = |algorithm: LimitAlgorithm| AdaptiveLimit::builder("laboratory").algorithm(algorithm).build();
+    let stack = |limit| {
+        Stack::builder("patients")
+            .warm_up(WarmUp::builder("api").calls(10, 500).over(Duration::from_secs(60)).build().unwrap())
+            .shed(Shedder::builder("api").max_calls(80).build().unwrap())
+            .throttle(Throttle::builder("laboratory").build().unwrap())
+            .adaptive_limit(limit)
+            .build()
+            .unwrap()
+    };
+    let text = stack(limit(Aimd::default().into()).unwrap()).explain().to_string();
+    assert_eq!(
+        text,
+        "\
+stack patients, outside in
+1. warm-up api: 10 at once at first, 500 after 60s, growing slowly first; before anything was spent on the call
+2. shedder api: 80 at once; clinical up to 90%, normal up to 75%, background up to 50%, emergencies up to all of it; \
+before anything was spent on the call
+3. throttle laboratory: sends up to 2 for each that is accepted, once 10 came back in 120s, and always 5% of them; \
+counts every try, and refusals further in not at all
+4. adaptive limit laboratory: by failures and calls over 5s, down to 90% each time, 1 to 200 at once, 20 at first; \
+measures the callee, not the waits between tries"
+    );
+    for (algorithm, words) in [
+        (Vegas::default().into(), "by the queue that latency implies (Vegas), 1 to 200 at once"),
+        (
+            Gradient::default().tolerance(1.25).into(),
+            "by latency over 1.25 times that without load, 1 to 200",
+        ),
+    ] {
+        let text = stack(limit(algorithm).unwrap()).explain().to_string();
+        assert!(text.contains(words), "{text}");
+    }
+    let envoy = ThrottleFormula::Envoy { success: 0.95, aggression: 1.0 };
+    let throttle =
+        Throttle::builder("laboratory").formula(envoy).window(Duration::from_secs(30)).build().unwrap();
+    let adaptive = Shedder::builder("api").limit(limit(Vegas::default().into()).unwrap()).build().unwrap();
+    let warm_up =
+        WarmUp::builder("api").calls(1, 2).over(ms(500)).curve(WarmUpCurve::Linear).build().unwrap();
+    let stack =
+        Stack::builder("patients").warm_up(warm_up).shed(adaptive).throttle(throttle).build().unwrap();
+    let text = stack.explain().to_string();
+    for words in [
+        "leaves out calls below 95% accepted, once 10 came back in 30s",
+        "(Vegas), 1 to 200 at once, 20 at first; clinical up to 90%",
+        "1 at once at first, 2 after 500ms, growing evenly",
+    ] {
+        assert!(text.contains(words), "{text}");
+    }
 }
 
 #[test]
