@@ -30,7 +30,7 @@ pub use crate::{
     flight::LoadError,
     mark::{KeyWriter, Mark, Namer, ScopeMark},
     memory::{MemoryTier, MemoryTierBuilder, TierConfigError, Usage},
-    node::{CacheNode, Reach},
+    node::{CacheNode, Coherence, NodeBar, NodeBarError, NodeBuilder, NodeConfigError, Reach},
     policy::{CacheLevel, CachePolicy, CachePolicyBuilder, PolicyError, TtlClass},
     relation::{CachedRelations, PurgingWriter, RELATION_LIFE, Related, RelationKey},
     shared::{

@@ -15,12 +15,12 @@ pub struct Mark(pub [u8; 16]);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScopeMark(pub [u8; 16]);
 
-/// Makes marks. This one's key is drawn for the process and never leaves it, so its marks mean nothing elsewhere.
+/// Makes marks.
 #[derive(Clone)]
 pub struct Namer([u8; 16]);
 
 impl Namer {
-    /// With a key that the operating system's randomness seeds.
+    /// With a key that the operating system's randomness seeds, for this process alone: its marks mean nothing elsewhere.
     #[must_use]
     pub fn random() -> Self {
         let draw = || u128::from(RandomState::new().build_hasher().finish());
@@ -28,8 +28,17 @@ impl Namer {
         Self((draw() | (draw() << 64)).to_le_bytes())
     }
 
+    /// With a secret that all who share a tier have, such as `vault.secret("cache-names")`: what one of them calls something, the
+    /// others call it too. Who knows it can find out which names are in use by trying them.
+    #[must_use]
+    pub const fn with_secret(secret: &[u8; 32]) -> Self {
+        // The secret is the output of a key derivation: any part of it is as good as a key drawn for this alone.
+        let [key, _] = secret.as_chunks::<16>().0 else { return Self([0; 16]) };
+        Self(*key)
+    }
+
     /// With this key, so that a test can know beforehand which marks share a slot.
-    #[cfg(feature = "testing")]
+    #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub const fn with_key(key: [u8; 16]) -> Self {
         Self(key)

@@ -1,17 +1,25 @@
 use super::{
-    Reach,
+    bars::{Bars, Lapse},
+    guard::Guard,
+    hears::Hears,
+    joined::Joined,
+    queue::Owed,
     versions::{Fence, Forget, Versions},
 };
-use crate::{CachedAs, Mark, Namer};
-use healthcare_core::{ClinicId, Clock, SystemClock};
+use crate::{CachedAs, Mark, Namer, NodeBuilder, ScopeMark, Verb, report::NodeReport};
+use healthcare_core::{CacheCipher, ClinicId, Clock};
 use std::{fmt, sync::Arc, time::Duration};
 use uuid::Uuid;
 
 const SLOTS: usize = 65_536;
 const CLINICS: usize = 4_096;
 
-/// What the caches of a process share: the clock, and the numbers by which they forget. A purge by subject, tag or clinic
-/// reaches every cache of the node, whatever its type. Cheap to clone; takes about 1 MiB.
+/// What the caches of a process share: the clock, the names, the numbers by which they forget, the bars, and the tier that
+/// other processes share with it, if there is one. A purge by subject, tag or clinic reaches every cache of the node,
+/// whatever its type. Cheap to clone; takes about 1 MiB.
+///
+/// [`new`](Self::new) is a node alone: right for a program that runs as a single process. Several processes need a shared
+/// tier, or they do not hear of each other's purges: see [`builder`](Self::builder).
 ///
 /// ```
 /// use healthcare_cache::CacheNode;
@@ -26,101 +34,172 @@ const CLINICS: usize = 4_096;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct CacheNode(Arc<Shared>);
+pub struct CacheNode(pub(super) Arc<Shared>);
 
-/// A value was forgotten, for one that takes its place.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Renewed {
-    /// The number of the purge here: the fence of the new value.
-    pub(crate) number: u64,
-    pub(crate) reach: Reach,
+pub(super) struct Shared {
+    pub(super) versions: Versions,
+    pub(super) namer: Namer,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) hears: Hears,
+    pub(super) bars: Bars,
+    pub(super) joined: Option<Joined>,
+    #[allow(dead_code, reason = "the cache asks once the two tiers are joined")]
+    pub(super) cipher: Option<CacheCipher>,
+    pub(super) report: NodeReport,
 }
 
-struct Shared {
-    versions: Versions,
-    namer: Namer,
-    clock: Arc<dyn Clock>,
+/// What a key is called, and what it depends on beside its tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Names {
+    pub(crate) scope: ScopeMark,
+    pub(crate) key: Mark,
+    pub(crate) subject: Option<Mark>,
 }
 
 impl CacheNode {
-    /// A node with the system's clock.
+    /// A node with the system's clock, alone.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_clock(Arc::new(SystemClock::default()))
+        NodeBuilder::new().alone()
     }
 
-    /// A node by whose clock lives end.
+    /// Describes a node.
+    pub fn builder() -> NodeBuilder {
+        NodeBuilder::new()
+    }
+
+    /// A node by whose clock lives end, alone.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self::assemble(clock, Namer::random())
+        NodeBuilder::new().clock(clock).alone()
     }
 
     /// A node whose marks are known beforehand, for tests.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn with_namer(clock: Arc<dyn Clock>, namer: Namer) -> Self {
-        Self::assemble(clock, namer)
+        NodeBuilder::new().clock(clock).namer(namer).alone()
     }
 
-    fn assemble(clock: Arc<dyn Clock>, namer: Namer) -> Self {
-        Self(Arc::new(Shared { versions: Versions::new(SLOTS, CLINICS), namer, clock }))
+    pub(super) fn assemble(
+        clock: Arc<dyn Clock>,
+        namer: Namer,
+        joined: Option<Joined>,
+        cipher: Option<CacheCipher>,
+    ) -> Self {
+        let hears = if joined.is_some() { Hears::nothing() } else { Hears::always() };
+        #[allow(clippy::default_constructed_unit_structs, reason = "it is one where nothing is counted")]
+        let report = NodeReport::default();
+        if joined.is_some() {
+            report.deaf_since(clock.monotonic());
+        }
+        Self(Arc::new(Shared {
+            versions: Versions::new(SLOTS, CLINICS),
+            namer,
+            clock,
+            hears,
+            bars: Bars::new(),
+            joined,
+            cipher,
+            report,
+        }))
     }
 
-    /// Forgets a value, in every cache of the node that keeps one under such a key. What a load brings that is under way now
-    /// is not kept.
-    pub async fn purge_key<K: CachedAs>(&self, key: &K) -> Reach {
-        self.renew(key).await.reach
+    /// What a subject is called: for [`bar`](Self::bar).
+    #[must_use]
+    pub fn subject_mark(&self, clinic: ClinicId, subject: Uuid) -> Mark {
+        self.0.namer.subject(clinic, subject)
     }
 
-    /// Forgets everything about one person, or another subject. What a load brings that is under way now is not kept.
-    pub async fn purge_subject(&self, clinic: ClinicId, subject: Uuid) -> Reach {
-        self.purge_mark(self.0.namer.subject(clinic, subject));
-        Reach::Everyone
+    /// What a key is called: for [`bar`](Self::bar).
+    #[must_use]
+    pub fn key_mark<K: CachedAs>(&self, key: &K) -> Mark {
+        self.0.namer.key(key)
     }
 
-    /// Forgets everything of a clinic that was tagged with this.
-    pub async fn purge_tag(&self, clinic: ClinicId, tag: &str) -> Reach {
-        self.purge_mark(self.0.namer.tag(clinic, tag));
-        Reach::Everyone
+    /// What a tag is called: for [`bar`](Self::bar).
+    #[must_use]
+    pub fn tag_mark(&self, clinic: ClinicId, tag: &str) -> Mark {
+        self.0.namer.tag(clinic, tag)
     }
 
-    /// Forgets everything of a clinic.
-    pub async fn purge_clinic(&self, clinic: ClinicId) -> Reach {
-        self.0.versions.purge(Forget::Clinic(self.clinic_slot(clinic)));
-        Reach::Everyone
+    /// Whether it shares a tier with other processes.
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        self.0.joined.is_some()
     }
 
-    /// Forgets everything.
-    pub async fn purge_all(&self) -> Reach {
-        self.0.versions.purge(Forget::Everything);
-        Reach::Everyone
+    /// Whether it hears the others now, and so trusts its memory. A node alone always does; one that shares a tier only
+    /// while its [`Coherence`](crate::Coherence) runs and the tier answers.
+    #[must_use]
+    pub fn is_hearing(&self) -> bool {
+        self.hears(self.now())
     }
 
-    /// Forgets a value, for one that is to take its place.
-    pub(crate) async fn renew<K: CachedAs>(&self, key: &K) -> Renewed {
-        Renewed { number: self.purge_mark(self.0.namer.key(key)), reach: Reach::Everyone }
+    /// How many purges wait for the shared tier to answer.
+    #[must_use]
+    pub fn queue_len(&self) -> usize {
+        self.0.joined.as_ref().map_or(0, |joined| joined.debt.len())
     }
 
-    pub(crate) async fn expire_key<K: CachedAs>(&self, key: &K) -> Reach {
-        self.0.versions.expire(slot(self.0.namer.key(key)));
-        Reach::Everyone
+    /// Whether what the memory holds may be served now. Asked before the versions are: see [`Hears`].
+    pub(crate) fn hears(&self, now: Duration) -> bool {
+        self.0.hears.covers(super::nanos(now))
     }
 
-    pub(crate) async fn expire_tag(&self, clinic: ClinicId, tag: &str) -> Reach {
-        self.0.versions.expire(self.tag_slot(clinic, tag));
-        Reach::Everyone
+    /// The shared tier, while it may be read and filled. To be asked after the fence of the load was taken, since what is
+    /// purged later is told by that.
+    ///
+    /// What was read from it, or refused by it when it was to be filled ([`Filled::Stale`](crate::Filled),
+    /// [`Filled::Barred`](crate::Filled)), must not stay in memory either: somebody else purged or bars it.
+    #[allow(dead_code, reason = "the cache asks once the two tiers are joined")]
+    pub(crate) fn shared(&self) -> Option<&Guard> {
+        let joined = self.0.joined.as_ref()?;
+        joined.is_open(super::nanos(self.now())).then_some(&joined.guard)
+    }
+
+    /// By which values are sealed for the shared tier.
+    #[allow(dead_code, reason = "the cache asks once the two tiers are joined")]
+    pub(crate) fn cipher(&self) -> Option<&CacheCipher> {
+        self.0.cipher.as_ref()
+    }
+
+    /// Whether something about one of these marks is being written, and nothing about it may be kept. To be asked before the
+    /// fence is compared for the last time.
+    #[allow(dead_code, reason = "the cache asks once the two tiers are joined")]
+    pub(crate) fn is_barred(&self, marks: &[Mark]) -> bool {
+        self.0.bars.hold(marks, super::nanos(self.now()), |lapse| self.lapsed(lapse))
+    }
+
+    pub(crate) fn names<K: CachedAs>(&self, key: &K) -> Names {
+        let (namer, clinic) = (&self.0.namer, key.clinic());
+        Names {
+            scope: namer.scope(clinic),
+            key: namer.key(key),
+            subject: key.subject().map(|subject| namer.subject(clinic, subject)),
+        }
     }
 
     /// A fence for a load of this key that begins now.
     pub(crate) fn fence<K: CachedAs>(&self, key: &K) -> Fence {
-        let namer = &self.0.namer;
-        let own = slot(namer.key(key));
-        let subject = key.subject().map_or(own, |subject| slot(namer.subject(key.clinic(), subject)));
-        self.0.versions.fence(self.clinic_slot(key.clinic()), own, subject)
+        self.fence_of(&self.names(key))
+    }
+
+    /// As [`fence`](Self::fence), for a key whose names are known.
+    pub(crate) fn fence_of(&self, names: &Names) -> Fence {
+        let own = Self::slot(names.key);
+        let subject = names.subject.map_or(own, Self::slot);
+        self.0.versions.fence(clinic_slot(names.scope), own, subject)
     }
 
     pub(crate) fn tag_slot(&self, clinic: ClinicId, tag: &str) -> u16 {
-        slot(self.0.namer.tag(clinic, tag))
+        Self::slot(self.0.namer.tag(clinic, tag))
+    }
+
+    /// Where a mark counts: for what came out of the shared tier, which knows no other names.
+    pub(crate) const fn slot(mark: Mark) -> u16 {
+        let [first, second, ..] = mark.0;
+        u16::from_le_bytes([first, second])
     }
 
     pub(crate) fn versions(&self) -> &Versions {
@@ -131,18 +210,64 @@ impl CacheNode {
         self.0.clock.monotonic()
     }
 
-    fn clinic_slot(&self, clinic: ClinicId) -> u16 {
-        slot(Mark(self.0.namer.scope(clinic).0))
+    #[cfg(feature = "statistics")]
+    #[allow(dead_code, reason = "the admin router asks")]
+    pub(crate) fn report(&self) -> &NodeReport {
+        &self.0.report
     }
 
-    fn purge_mark(&self, mark: Mark) -> u64 {
-        self.0.versions.purge(Forget::Mark(slot(mark)))
+    pub(super) fn scope(&self, clinic: ClinicId) -> ScopeMark {
+        self.0.namer.scope(clinic)
+    }
+
+    /// Forgets in this process. The number is that of the last purge.
+    pub(super) fn forget_here(&self, owed: &Owed) -> u64 {
+        let versions = &self.0.versions;
+        match owed {
+            Owed::Marks { verb: Verb::Purge, marks, .. } => {
+                let numbers = marks.iter().map(|mark| versions.purge(Forget::Mark(Self::slot(*mark))));
+                numbers.max().unwrap_or_else(|| versions.last())
+            }
+            Owed::Marks { verb: Verb::Expire, marks, .. } => {
+                marks.iter().for_each(|mark| versions.expire(Self::slot(*mark)));
+                versions.last()
+            }
+            // Nobody expires a clinic here; who hears of it may forget more than he must.
+            Owed::Clinic { scope, .. } => versions.purge(Forget::Clinic(clinic_slot(*scope))),
+            Owed::Everything => versions.purge(Forget::Everything),
+        }
+    }
+
+    /// A bar ran out, and with it went what the writer would have purged.
+    pub(super) fn lapsed(&self, lapse: Lapse) {
+        let owed = match lapse {
+            Lapse::Mark(scope, mark) => Owed::Marks { scope, verb: Verb::Purge, marks: vec![mark] },
+            Lapse::Everything => Owed::Everything,
+        };
+        self.owe(&owed);
+        self.forget_here(&owed);
+    }
+
+    pub(super) fn owe(&self, owed: &Owed) {
+        if let Some(joined) = &self.0.joined {
+            self.0.report.queue(joined.owe(owed));
+        }
+    }
+
+    /// Walks all that it holds, and says what does not add up. For tests, while nobody else uses it.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    #[cfg(feature = "testing")]
+    pub fn validate(&self) -> Result<(), String> {
+        self.0.versions.validate()?;
+        self.0.bars.validate()?;
+        self.0.joined.as_ref().map_or(Ok(()), Joined::validate)
     }
 }
 
-const fn slot(mark: Mark) -> u16 {
-    let [first, second, ..] = mark.0;
-    u16::from_le_bytes([first, second])
+const fn clinic_slot(scope: ScopeMark) -> u16 {
+    CacheNode::slot(Mark(scope.0))
 }
 
 impl Default for CacheNode {
@@ -153,6 +278,9 @@ impl Default for CacheNode {
 
 impl fmt::Debug for CacheNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CacheNode").field("clock", &self.0.clock).finish_non_exhaustive()
+        f.debug_struct("CacheNode")
+            .field("clock", &self.0.clock)
+            .field("is_joined", &self.is_joined())
+            .finish_non_exhaustive()
     }
 }

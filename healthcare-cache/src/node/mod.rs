@@ -1,8 +1,38 @@
-//! What the caches of a process share: the clock, the names, and the numbers by which they forget.
+//! What the caches of a process share: the clock, the names, the numbers by which they forget, and how it hears the others.
 
+mod bar;
+mod bars;
+mod build;
+mod coherence;
+mod debt;
+mod guard;
 mod handle;
+mod hearing;
+mod hears;
+mod joined;
+mod notice;
+mod numbers;
+mod purge;
+mod queue;
 mod reach;
 mod versions;
 
-pub(crate) use self::versions::{Fence, Versions};
-pub use self::{handle::CacheNode, reach::Reach};
+pub use self::{
+    bar::{NodeBar, NodeBarError},
+    build::{NodeBuilder, NodeConfigError},
+    coherence::Coherence,
+    handle::CacheNode,
+    reach::Reach,
+};
+#[allow(unused_imports, reason = "the cache uses them once the two tiers are joined")]
+pub(crate) use self::{
+    guard::Guard,
+    handle::Names,
+    purge::Renewed,
+    versions::{Fence, Versions},
+};
+
+/// 584 years of them.
+fn nanos(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -127,6 +127,22 @@ impl Versions {
         self.expiry.fetch_max(number, Ordering::AcqRel);
     }
 
+    /// Says what does not add up.
+    #[cfg(feature = "testing")]
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        let slots = self.clinics.iter().chain(&self.purged).chain(&self.expired);
+        let highest =
+            slots.chain([&self.everything, &self.expiry]).map(|slot| slot.load(Ordering::Acquire)).max();
+        let expired = self.expired.iter().map(|slot| slot.load(Ordering::Acquire)).max();
+        if highest > Some(self.last()) {
+            return Err("a slot is of the future".to_owned());
+        }
+        if expired.unwrap_or(0) != self.expiry.load(Ordering::Acquire) {
+            return Err("the last expiry is not the last of any slot".to_owned());
+        }
+        Ok(())
+    }
+
     fn next(&self) -> u64 {
         self.last.fetch_add(1, Ordering::AcqRel).saturating_add(1)
     }

@@ -1,0 +1,172 @@
+use super::{CacheNode, hearing::Effect, joined::Joined, nanos, notice::Word, queue::Owed};
+use crate::{Listener, SharedError};
+use std::{fmt, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// Beats in one bound.
+const BEATS: u32 = 3;
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Keeps a node coherent with the others: hears what they forget, says that it is there, and delivers what they have not yet
+/// been told. The host spawns [`run`](Self::run) and drops it at the shutdown.
+///
+/// While it does not run, and while the shared tier does not answer, the node is deaf: it does not use its memory, and reads
+/// go on without it.
+#[must_use = "a node that does not run it is deaf"]
+pub struct Coherence(pub(super) CacheNode);
+
+impl Coherence {
+    /// Works until it is dropped; it never ends by itself. For a node alone there is nothing to do.
+    pub async fn run(self) {
+        match &self.0.0.joined {
+            None => std::future::pending().await,
+            Some(joined) => {
+                let at = At { node: &self.0, joined };
+                tokio::join!(at.listen(), at.beat(), at.deliver());
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Coherence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Coherence").field(&self.0).finish()
+    }
+}
+
+struct At<'a> {
+    node: &'a CacheNode,
+    joined: &'a Joined,
+}
+
+impl At<'_> {
+    fn now(&self) -> u64 {
+        nanos(self.node.now())
+    }
+
+    async fn listen(&self) {
+        let mut pause = Pause::default();
+        loop {
+            let asked = self.now();
+            if let Ok(mut ear) = self.joined.guard.on_bus(self.joined.guard.tier().listen()).await {
+                self.act(|at| at.joined.hearing.lock().link(asked));
+                self.joined.beats.notify_one();
+                if self.hear_all(&mut *ear).await {
+                    pause = Pause::default();
+                }
+            }
+            sleep(pause.next()).await;
+        }
+    }
+
+    /// Hears until the link is lost, or no own beat came over it for the bound. Whether anything came at all.
+    async fn hear_all(&self, ear: &mut dyn Listener) -> bool {
+        let mut has_heard = false;
+        loop {
+            let patience = self.joined.hearing.lock().patience().saturating_sub(self.now());
+            if patience == 0 {
+                return has_heard;
+            }
+            match timeout(Duration::from_nanos(patience), ear.next()).await {
+                Ok(Ok(notice)) => {
+                    has_heard = true;
+                    self.act(|at| at.joined.hearing.lock().hear(&notice));
+                }
+                Ok(Err(_)) => return has_heard,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Does what was heard, and only then says up to when all was heard.
+    fn act(&self, hear: impl FnOnce(&Self) -> Effect) {
+        let effect = hear(self);
+        self.joined.pass_on(&effect);
+        match effect.word {
+            Some(Word::Forget { scope, verb, marks, .. }) => {
+                self.node.forget_here(&Owed::Marks { scope, verb, marks });
+            }
+            Some(Word::Clinic { scope, verb, .. }) => {
+                self.node.forget_here(&Owed::Clinic { scope, verb });
+            }
+            Some(Word::Everything { .. } | Word::Beat(_)) | None => {}
+        }
+        if let Some(doubt) = effect.doubt {
+            self.node.forget_here(&Owed::Everything);
+            self.node.0.report.bump(doubt.into());
+        }
+        self.node.0.hears.set(self.joined.hearing.lock().until());
+        self.tell_deafness();
+    }
+
+    fn tell_deafness(&self) {
+        let now = self.node.now();
+        if self.node.hears(now) {
+            self.node.0.report.hears_since(now);
+        } else {
+            self.node.0.report.deaf_since(now);
+        }
+    }
+
+    async fn beat(&self) {
+        loop {
+            // An error shows as deafness.
+            let _: Result<(), SharedError> = self.round().await;
+            let now = self.now();
+            self.act(|at| at.joined.hearing.lock().tick(now));
+            self.node.0.bars.lapse(now, |lapse| self.node.lapsed(lapse));
+            tokio::select! {
+                () = sleep(self.joined.bound / BEATS) => {}
+                () = self.joined.beats.notified() => {}
+            }
+        }
+    }
+
+    /// One beat. It carries the time before the tier was asked whether everything was purged: who hears it knows that too.
+    async fn round(&self) -> Result<(), SharedError> {
+        let (begun, guard) = (self.now(), &self.joined.guard);
+        let generation = guard.on_bus(guard.tier().generation()).await?;
+        if self.joined.hearing.lock().know(generation) {
+            self.node.forget_here(&Owed::Everything);
+            self.node.0.report.bump(crate::report::Bump::Generation);
+        }
+        self.joined.ask_again_after(begun);
+        let beat = self.joined.beat(begun, generation);
+        guard.on_bus(guard.tier().say(&beat)).await
+    }
+
+    async fn deliver(&self) {
+        let mut pause = Pause::default();
+        loop {
+            match self.joined.debt.next() {
+                None => self.joined.owes.notified().await,
+                Some(batch) => match self.joined.tell(&batch.owed, false).await {
+                    Ok(_) => {
+                        pause = Pause::default();
+                        self.node.0.report.queue(self.joined.debt.confirm(&batch));
+                    }
+                    Err(_) => sleep(pause.next()).await,
+                },
+            }
+        }
+    }
+}
+
+/// How long to wait before the next try: twice as long each time, and by chance up to half of that shorter, so that many nodes
+/// do not come at once.
+struct Pause(Duration);
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self(PAUSE_MIN)
+    }
+}
+
+impl Pause {
+    fn next(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = pause.saturating_mul(2).min(PAUSE_MAX);
+        pause.mul_f64(fastrand::f64().mul_add(-0.5, 1.0))
+    }
+}
