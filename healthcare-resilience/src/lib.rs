@@ -65,7 +65,7 @@ pub use crate::{
     },
     rate::{
         AddressKey, Admission, AsError, ByKey, KeyedRateLimit, KeyedRateLimitBuilder, Quota, RateAnswer,
-        RateConfigError, RateDecision, RateGate, RateLimit, RateLimitBuilder, RateLimitFuture,
+        RateConfigError, RateDecision, RateGate, RateLimit, RateLimitBuilder, RateLimitEvent, RateLimitFuture,
         RateLimitLayer, RateLimitService, WhenFull,
     },
     retry::{
@@ -94,6 +94,6 @@ pub use crate::{
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use crate::{
-    rate::{RateLimitEvent, RateToken, RedisRateLimit, RedisRateLimitBuilder, WhileAway},
+    rate::{RateToken, RedisRateLimit, RedisRateLimitBuilder, WhileAway},
     redis::{RedisInput, RedisLink, RedisScript},
 };

@@ -5,6 +5,7 @@ mod check;
 mod component;
 #[cfg(feature = "axum")]
 mod json;
+mod limits;
 mod policies;
 mod report;
 #[cfg(feature = "axum")]

@@ -1,5 +1,6 @@
 use super::{
     Quota, RateConfigError, RateDecision,
+    event::{Listeners, RateLimitEvent},
     gcra::{Bucket, Gcra},
     wait::Line,
 };
@@ -8,7 +9,7 @@ use crate::{
     metrics::{PolicyMetrics, Reading},
 };
 use std::{fmt, future::IntoFuture, sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, broadcast};
 
 /// A limit on how often something is done in this process. Cheap to clone; clones share one bucket.
 ///
@@ -38,6 +39,7 @@ struct Shared {
     name: &'static str,
     quota: Quota,
     metrics: PolicyMetrics,
+    listeners: Listeners,
 }
 
 impl RateLimit {
@@ -66,6 +68,22 @@ impl RateLimit {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared.line.waiting()
+    }
+
+    /// How many permits could be had now, by who does not pass those who wait.
+    #[must_use]
+    pub fn remaining(&self) -> u32 {
+        let shared = &*self.shared;
+        let now = shared.clock.now().as_nanos();
+        let used = shared.gcra.settle(shared.bucket.full_at(), now).saturating_sub(now);
+        let left = RateDecision::new(shared.gcra, used).remaining();
+        left.saturating_sub(u32::try_from(shared.line.permits()).unwrap_or(u32::MAX))
+    }
+
+    /// Tells each refusal from now on. A listener that is more than 32 events behind loses the oldest.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<RateLimitEvent> {
+        self.shared.listeners.listen()
     }
 
     /// Takes one permit if there is one. Passes nobody who waits in [`acquire`](Self::acquire).
@@ -166,6 +184,7 @@ impl Shared {
 
     fn counted(&self, rejection: Rejection) -> Rejection {
         self.metrics.rejected(rejection.reason());
+        self.listeners.refused(&rejection);
         rejection
     }
 
@@ -317,6 +336,7 @@ impl RateLimitBuilder {
                 name: self.name,
                 quota,
                 metrics: PolicyMetrics::new("rate_limit", self.name),
+                listeners: Listeners::new(),
             }),
         })
     }

@@ -1,10 +1,12 @@
 use super::{
     Quota, RateConfigError, RateDecision,
+    event::{Listeners, RateLimitEvent},
     gcra::{Bucket, Gcra},
-    table::{Idle, Table},
+    table::{Full, Idle, Table},
 };
 use crate::{Clock, Moment, RejectReason, Rejection, metrics::PolicyMetrics};
 use std::{fmt, hash::Hash, marker::PhantomData, sync::Arc, thread};
+use tokio::sync::broadcast;
 
 /// A limit for each key in this process: each clinic, user or address has a bucket of its own. Cheap to clone.
 ///
@@ -51,6 +53,7 @@ struct Shared<K> {
     name: &'static str,
     quota: Quota,
     metrics: PolicyMetrics,
+    listeners: Listeners,
 }
 
 /// A key's bucket, as in [`Bucket`], behind the lock of its shard.
@@ -58,8 +61,8 @@ struct Shared<K> {
 struct FullAt(u64);
 
 impl Idle for FullAt {
-    fn is_idle(&self, now: Moment) -> bool {
-        self.0 <= now.as_nanos()
+    fn idle_in(&self, now: Moment) -> u64 {
+        self.0.saturating_sub(now.as_nanos())
     }
 }
 
@@ -67,11 +70,14 @@ impl Idle for FullAt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// Refuses it: those who are known are served, whoever floods is not.
+    /// Puts all of them into one bucket with the same quota: some strangers still get through. What addresses need: there
+    /// are more of them than anyone remembers, and who has many can fill the memory for as long as a bucket takes to come
+    /// back.
     #[default]
-    Refuse,
-    /// Puts all of them into one bucket with the same quota: some strangers still get through.
     Share,
+    /// Refuses it, with [`RejectReason::TooManyKeys`] and the time after which the first of the keys that were looked at
+    /// is forgotten: those who are known are served and nobody else is. For keys that strangers cannot make up.
+    Refuse,
 }
 
 impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
@@ -81,7 +87,7 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
             name,
             quota: None,
             max_keys: KEYS,
-            when_full: WhenFull::Refuse,
+            when_full: WhenFull::Share,
             clock: None,
             key: PhantomData,
         }
@@ -102,8 +108,8 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
     /// Takes one permit of `key` if there is one.
     ///
     /// # Errors
-    /// [`RejectReason::RateLimited`] with the time to wait, [`RejectReason::TooManyKeys`] for a new key that may not be
-    /// remembered.
+    /// [`RejectReason::RateLimited`] with the time to wait; [`RejectReason::TooManyKeys`] for a new key that may not be
+    /// remembered, with the time after which there may be room, if the builder chose [`WhenFull::Refuse`].
     #[inline]
     pub fn try_acquire(&self, key: &K) -> Result<RateDecision, Rejection> {
         self.try_acquire_many(key, 1)
@@ -128,9 +134,9 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
             Ok(used)
         });
         let taken = match (taken, &shared.overflow) {
-            (Some(taken), _) => taken,
-            (None, Some(overflow)) => overflow.take(&shared.gcra, at, permits),
-            (None, None) => return Err(shared.refuse(RejectReason::TooManyKeys, None)),
+            (Ok(taken), _) => taken,
+            (Err(_), Some(overflow)) => overflow.take(&shared.gcra, at, permits),
+            (Err(full), None) => return Err(shared.full(full)),
         };
         match taken {
             Ok(used) => Ok(RateDecision::new(shared.gcra, used)),
@@ -156,7 +162,19 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
         self.shared.buckets.remove(key)
     }
 
-    /// How many keys are remembered, at most `max_keys`.
+    /// Tells each refusal from now on, and nothing of the key. A listener that is more than 32 events behind loses the oldest.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<RateLimitEvent> {
+        self.shared.listeners.listen()
+    }
+
+    /// How many keys may be remembered.
+    #[must_use]
+    pub fn max_keys(&self) -> usize {
+        self.shared.buckets.max()
+    }
+
+    /// How many keys are remembered, at most `max_keys`, also of those whose buckets are full again.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.shared.buckets.len()
@@ -170,13 +188,18 @@ impl<K: Hash + Eq + Clone> KeyedRateLimit<K> {
 
 impl<K> Shared<K> {
     #[cold]
+    fn full(&self, full: Full) -> Rejection {
+        // Where the clock stepped back a bucket seems to be fuller than it can be.
+        self.refuse(RejectReason::TooManyKeys, Some(full.idle_in.min(self.gcra.capacity())))
+    }
+
+    #[cold]
     fn refuse(&self, reason: RejectReason, wait: Option<u64>) -> Rejection {
-        self.metrics.rejected(reason);
         let rejection = Rejection::new(self.name, reason);
-        match wait {
-            Some(wait) => rejection.retry_after_nanos(wait),
-            None => rejection,
-        }
+        let rejection = wait.map_or(rejection, |wait| rejection.retry_after_nanos(wait));
+        self.metrics.rejected(reason);
+        self.listeners.refused(&rejection);
+        rejection
     }
 }
 
@@ -218,7 +241,7 @@ impl<K: Hash + Eq + Clone> KeyedRateLimitBuilder<K> {
         self
     }
 
-    /// What happens to a new key beyond that; it is refused when never called.
+    /// What happens to a new key beyond that; all such keys share one bucket when never called.
     pub const fn when_full(mut self, choice: WhenFull) -> Self {
         self.when_full = choice;
         self
@@ -249,6 +272,7 @@ impl<K: Hash + Eq + Clone> KeyedRateLimitBuilder<K> {
                 name: self.name,
                 quota,
                 metrics: PolicyMetrics::new("keyed_rate_limit", self.name),
+                listeners: Listeners::new(),
             }),
         })
     }

@@ -4,6 +4,7 @@ mod address;
 mod decision;
 mod direct;
 mod error;
+mod event;
 mod gate;
 mod gcra;
 #[cfg(feature = "http")]
@@ -19,12 +20,13 @@ mod wait;
 #[cfg(feature = "http")]
 pub(crate) use self::headers::write_refusal;
 #[cfg(feature = "redis")]
-pub use self::redis::{RateLimitEvent, RateToken, RedisRateLimit, RedisRateLimitBuilder, WhileAway};
+pub use self::redis::{RateToken, RedisRateLimit, RedisRateLimitBuilder, WhileAway};
 pub use self::{
     address::AddressKey,
     decision::RateDecision,
     direct::{RateLimit, RateLimitBuilder},
     error::RateConfigError,
+    event::RateLimitEvent,
     gate::{Admission, ByKey, RateGate},
     keyed::{KeyedRateLimit, KeyedRateLimitBuilder, WhenFull},
     layer::{AsError, RateAnswer, RateLimitFuture, RateLimitLayer, RateLimitService},

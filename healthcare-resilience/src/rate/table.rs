@@ -18,7 +18,21 @@ use std::{
 
 /// A value that may be forgotten without anybody noticing.
 pub(crate) trait Idle {
-    fn is_idle(&self, now: Moment) -> bool;
+    /// In how many nanoseconds it will be, if nobody uses it in the meantime; zero now.
+    fn idle_in(&self, now: Moment) -> u64;
+}
+
+/// There was no room for a new key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full {
+    /// In so many nanoseconds the first of those that were looked at will be idle.
+    pub(crate) idle_in: u64,
+}
+
+/// What came of looking for the idle.
+struct Looked {
+    gone: usize,
+    full: Full,
 }
 
 /// Looks at old entries with every new one: more than one, so that the map shrinks while it is written to.
@@ -64,11 +78,15 @@ impl<K: Hash + Eq, V: Idle> Table<K, V> {
         }
     }
 
+    pub(crate) const fn max(&self) -> usize {
+        self.max
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)
     }
 
-    /// Does `act` with the value of `key`, a new one if there is none. `None` when there is no room for a new key.
+    /// Does `act` with the value of `key`, a new one if there is none. [`Full`] when there is no room for a new key.
     ///
     /// `act` runs under the lock of a shard: it is ours, short, and calls nobody.
     #[inline]
@@ -78,14 +96,14 @@ impl<K: Hash + Eq, V: Idle> Table<K, V> {
         now: Moment,
         new: impl FnOnce() -> V,
         act: impl FnOnce(&mut V) -> T,
-    ) -> Option<T>
+    ) -> Result<T, Full>
     where
         K: Clone,
     {
         let hash = self.hash(key);
         let mut entries = self.shard(hash)?.0.lock();
         if let Some((_, value)) = entries.table.find_mut(hash, |(known, _)| known == key) {
-            return Some(act(value));
+            return Ok(act(value));
         }
         self.with_new(entries, (hash, key), now, new, act)
     }
@@ -99,26 +117,30 @@ impl<K: Hash + Eq, V: Idle> Table<K, V> {
         now: Moment,
         new: impl FnOnce() -> V,
         act: impl FnOnce(&mut V) -> T,
-    ) -> Option<T>
+    ) -> Result<T, Full>
     where
         K: Clone,
     {
         self.clear(&mut entries, now, LOOKS);
-        if self.reserve() || (self.clear(&mut entries, now, LOOKS_WHEN_FULL) > 0 && self.reserve()) {
-            return Some(self.insert(&mut entries, (hash, key), new(), act));
+        if self.reserve() {
+            return Ok(self.insert(&mut entries, (hash, key), new(), act));
+        }
+        let here = self.clear(&mut entries, now, LOOKS_WHEN_FULL);
+        if here.gone > 0 && self.reserve() {
+            return Ok(self.insert(&mut entries, (hash, key), new(), act));
         }
         drop(entries);
         // One shard may be full of the busy while another holds the idle.
-        self.clear_another(now);
+        let there = self.clear_another(now)?;
         if !self.reserve() {
-            return None;
+            return Err(Full { idle_in: here.full.idle_in.min(there.full.idle_in) });
         }
         let mut entries = self.shard(hash)?.0.lock();
         if let Some((_, value)) = entries.table.find_mut(hash, |(known, _)| known == key) {
             self.len.fetch_sub(1, Ordering::Relaxed);
-            return Some(act(value));
+            return Ok(act(value));
         }
-        Some(self.insert(&mut entries, (hash, key), new(), act))
+        Ok(self.insert(&mut entries, (hash, key), new(), act))
     }
 
     fn insert<T>(
@@ -139,7 +161,7 @@ impl<K: Hash + Eq, V: Idle> Table<K, V> {
     /// Forgets `key`.
     pub(crate) fn remove(&self, key: &K) -> bool {
         let hash = self.hash(key);
-        let Some(shard) = self.shard(hash) else { return false };
+        let Ok(shard) = self.shard(hash) else { return false };
         let mut entries = shard.0.lock();
         match entries.table.find_entry(hash, |(known, _)| known == key) {
             Ok(entry) => {
@@ -156,7 +178,7 @@ impl<K: Hash + Eq, V: Idle> Table<K, V> {
         for shard in &self.shards {
             let mut entries = shard.0.lock();
             let before = entries.table.len();
-            entries.table.retain(|(_, value)| !value.is_idle(now));
+            entries.table.retain(|(_, value)| value.idle_in(now) > 0);
             self.len.fetch_sub(before - entries.table.len(), Ordering::Relaxed);
             entries.table.shrink_to_fit(|(known, _)| self.hash(known));
             entries.cursor = 0;
@@ -169,9 +191,9 @@ impl<K: Hash + Eq, V: Idle> Table<K, V> {
         self.hasher.hash_one(key)
     }
 
-    fn shard(&self, hash: u64) -> Option<&Shard<K, V>> {
-        // The table inside uses the hash's lowest and highest bits.
-        self.shards.get((hash >> 32) as usize & self.mask)
+    fn shard(&self, hash: u64) -> Result<&Shard<K, V>, Full> {
+        // The table inside uses the hash's lowest and highest bits. There always is one.
+        self.shards.get((hash >> 32) as usize & self.mask).ok_or(Full { idle_in: u64::MAX })
     }
 
     /// Counts one more key, unless there are as many as may be.
@@ -180,33 +202,37 @@ impl<K: Hash + Eq, V: Idle> Table<K, V> {
         self.len.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
-    /// Forgets what is idle among the next few places, and says how much that was.
-    fn clear(&self, entries: &mut Entries<K, V>, now: Moment, looks: usize) -> usize {
+    /// Forgets what is idle among the next few places, and says how much that was and when the next of them will be.
+    fn clear(&self, entries: &mut Entries<K, V>, now: Moment, looks: usize) -> Looked {
         let Entries { table, cursor } = entries;
         let places = table.num_buckets();
         let mut gone = 0;
+        let mut idle_in = u64::MAX;
         for _ in 0..looks.min(places) {
             if *cursor >= places {
                 *cursor = 0;
             }
-            if table.get_bucket(*cursor).is_some_and(|(_, value)| value.is_idle(now))
-                && let Ok(entry) = table.get_bucket_entry(*cursor)
-            {
-                drop(entry.remove());
-                gone += 1;
+            match table.get_bucket(*cursor).map(|(_, value)| value.idle_in(now)) {
+                Some(0) => {
+                    if let Ok(entry) = table.get_bucket_entry(*cursor) {
+                        drop(entry.remove());
+                        gone += 1;
+                    }
+                }
+                Some(soon) => idle_in = idle_in.min(soon),
+                None => {}
             }
             *cursor += 1;
         }
         self.len.fetch_sub(gone, Ordering::Relaxed);
-        gone
+        Looked { gone, full: Full { idle_in } }
     }
 
     #[cold]
-    fn clear_another(&self, now: Moment) {
-        let at = self.next.fetch_add(1, Ordering::Relaxed) & self.mask;
-        if let Some(shard) = self.shards.get(at) {
-            self.clear(&mut shard.0.lock(), now, LOOKS_WHEN_FULL);
-        }
+    fn clear_another(&self, now: Moment) -> Result<Looked, Full> {
+        let at = self.next.fetch_add(1, Ordering::Relaxed) as u64;
+        let shard = self.shard(at << 32)?;
+        Ok(self.clear(&mut shard.0.lock(), now, LOOKS_WHEN_FULL))
     }
 }
 

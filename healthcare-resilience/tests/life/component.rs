@@ -1,6 +1,6 @@
 use healthcare_resilience::{
-    AdaptiveLimit, Aimd, Class, Component, Condition, Dimmer, Health, HealthConfigError, State, Throttle,
-    Unhealthy, WarmUp,
+    AdaptiveLimit, Aimd, Class, Component, Condition, Dimmer, Health, HealthConfigError, KeyedRateLimit,
+    Quota, RateLimit, RetryBudget, State, Throttle, Unhealthy, WarmUp,
 };
 use std::{
     future::ready,
@@ -114,4 +114,43 @@ async fn what_sheds_load_tells_how_much() {
         tokio::time::advance(10 * SECOND).await;
     }
     assert_eq!((dimmer.condition().state, dimmer.condition().word), (State::Degraded, "dimmed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_limits_a_rate_tells_what_is_left() {
+    let limit = RateLimit::builder("beds").quota(Quota::per_second(2)).max_waiting(1).max_wait(SECOND);
+    let limit = limit.build().unwrap();
+    let said = |word, remaining, waiting| {
+        Condition::up(word).reading("remaining", remaining).reading("waiting", waiting)
+    };
+    assert_eq!((limit.kind(), Component::name(&limit)), ("rate_limit", "beds"));
+    assert_eq!(limit.condition(), said("room", 2.0, 0.0));
+    limit.try_acquire_many(2).unwrap();
+    assert_eq!(limit.condition(), said("spent", 0.0, 0.0));
+    let waiting = tokio::spawn({
+        let limit = limit.clone();
+        async move { limit.acquire_many(2).await }
+    });
+    tokio::task::yield_now().await;
+    tokio::time::advance(SECOND / 2).await;
+    // One is back, for who waits.
+    assert_eq!(limit.condition(), said("queueing", 0.0, 1.0));
+    waiting.await.unwrap().unwrap();
+    tokio::time::advance(SECOND).await;
+    assert_eq!(limit.condition(), said("room", 2.0, 0.0));
+
+    let keyed = KeyedRateLimit::builder("users").quota(Quota::per_second(2)).max_keys(2).build().unwrap();
+    let said = |word, keys| Condition::up(word).reading("keys", keys).reading("max_keys", 2.0);
+    keyed.try_acquire(&1).unwrap();
+    assert_eq!((keyed.kind(), keyed.condition()), ("keyed_rate_limit", said("room", 1.0)));
+    keyed.try_acquire(&2).unwrap();
+    assert_eq!(keyed.condition(), said("full", 2.0));
+
+    let budget = RetryBudget::builder("retries").ratio(1.0).build().unwrap();
+    assert_eq!(budget.condition(), Condition::up("floor").reading("balance", 0.0));
+    budget.record_call();
+    assert_eq!(
+        (budget.kind(), budget.condition()),
+        ("retry_budget", Condition::up("saved").reading("balance", 1.0))
+    );
 }

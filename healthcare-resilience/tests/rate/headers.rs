@@ -75,7 +75,8 @@ fn a_flood_of_keys_is_the_servers_trouble() {
     limit.try_acquire(&1).unwrap();
     let answer: Response<String> = limit.try_acquire(&2).unwrap_err().response();
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert!(answer.headers().is_empty());
+    assert_eq!(answer.headers()["retry-after"], "1");
+    assert_eq!(answer.headers().len(), 1, "the rate is not what it was refused for");
 }
 
 #[derive(Clone)]

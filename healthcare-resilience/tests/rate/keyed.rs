@@ -88,6 +88,46 @@ fn strangers_share_one_bucket_if_so_chosen() {
 }
 
 #[test]
+fn newcomers_are_not_locked_out_by_keys_that_are_slow_to_come_back() {
+    let (clock, hand) = Clock::manual();
+    // Nothing is said of what happens when it is full.
+    let limit = KeyedRateLimit::builder("test").quota(Quota::per_hour(2)).max_keys(100).clock(clock);
+    let limit = limit.build().unwrap();
+    for stranger in 0..100 {
+        limit.try_acquire_many(&stranger, 2).unwrap();
+    }
+    limit.try_acquire(&1000).unwrap();
+    limit.try_acquire(&1001).unwrap();
+    assert_eq!(limited(limit.try_acquire(&1002)), SECOND * 1800);
+    hand.advance(SECOND * 1800);
+    limit.try_acquire(&1002).unwrap();
+}
+
+#[test]
+fn who_finds_no_room_is_told_when_there_may_be_some() {
+    let (limit, hand) = keyed(Quota::per_hour(60), 3, WhenFull::Refuse);
+    for key in 0..3 {
+        limit.try_acquire_many(&key, 10 + 10 * key).unwrap();
+    }
+    let refused = limit.try_acquire(&3).unwrap_err();
+    let told = (refused.reason(), refused.retry_after());
+    assert_eq!(told, (RejectReason::TooManyKeys, Some(SECOND * 600)), "when the first of them is full again");
+    hand.advance(SECOND * 600 - MS);
+    assert_eq!(limit.try_acquire(&3).unwrap_err().retry_after(), Some(MS));
+    hand.advance(MS);
+    limit.try_acquire(&3).unwrap();
+}
+
+#[test]
+fn a_clock_that_stepped_back_promises_no_longer_than_a_whole_bucket() {
+    let (limit, hand) = keyed(Quota::per_second(1), 1, WhenFull::Refuse);
+    hand.advance(SECOND * 7200);
+    limit.try_acquire(&1).unwrap();
+    hand.set(healthcare_resilience::Moment::START);
+    assert_eq!(limit.try_acquire(&2).unwrap_err().retry_after(), Some(SECOND));
+}
+
+#[test]
 fn a_flood_of_keys_stays_under_the_cap() {
     let deep = std::env::var_os("HEALTHCARE_TEST_DEEP").is_some();
     let keys: u64 = if deep { 10_000_000 } else { 300_000 };

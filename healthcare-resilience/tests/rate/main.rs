@@ -5,10 +5,13 @@ mod address;
 mod build;
 mod cases;
 mod direct;
+mod events;
 #[cfg(feature = "http")]
 mod headers;
 mod keyed;
 mod layer;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod oracle;
 mod wait;
 

@@ -39,7 +39,7 @@ mod clock {
 use gcra::{Bucket, Gcra};
 use healthcare_resilience::Moment;
 use loom::{sync::Arc, thread};
-use table::{Idle, Table};
+use table::{Full, Idle, Table};
 use wait::Line;
 
 fn together<T: 'static>(works: Vec<Box<dyn FnOnce() -> T + Send>>) -> Vec<T> {
@@ -117,8 +117,8 @@ fn a_line_holds_its_maximum_and_is_empty_in_the_end() {
 struct Busy(u64);
 
 impl Idle for Busy {
-    fn is_idle(&self, now: Moment) -> bool {
-        self.0 <= now.as_nanos()
+    fn idle_in(&self, now: Moment) -> u64 {
+        self.0.saturating_sub(now.as_nanos())
     }
 }
 
@@ -131,7 +131,7 @@ fn a_table_keeps_its_cap_whoever_comes_first() {
             let work = move || {
                 let found = table.with(&key, Moment::from_nanos(5), Busy::default, |busy| busy.0 = 10);
                 assert!(table.len() <= 1);
-                found.is_some()
+                found.is_ok()
             };
             Box::new(work) as Box<dyn FnOnce() -> bool + Send>
         };
@@ -153,11 +153,11 @@ fn one_key_from_two_threads_is_one_entry() {
                     busy.0
                 })
             };
-            Box::new(work) as Box<dyn FnOnce() -> Option<u64> + Send>
+            Box::new(work) as Box<dyn FnOnce() -> Result<u64, Full> + Send>
         };
         let mut seen = together(vec![visit(), visit()]);
-        seen.sort_unstable();
-        assert_eq!(seen, [Some(10), Some(20)]);
+        seen.sort_unstable_by_key(|seen| seen.ok());
+        assert_eq!(seen, [Ok(10), Ok(20)]);
         assert_eq!(table.len(), 1);
     });
 }
@@ -167,7 +167,7 @@ fn a_key_that_another_thread_brought_meanwhile_is_counted_once() {
     loom::model(|| {
         let table: Arc<Table<u8, Busy>> = Arc::new(Table::new(2, 1));
         let visit = |table: &Table<u8, Busy>, key: u8| {
-            table.with(&key, Moment::from_nanos(5), Busy::default, |busy| busy.0 = 10).is_some()
+            table.with(&key, Moment::from_nanos(5), Busy::default, |busy| busy.0 = 10).is_ok()
         };
         assert!(visit(&table, 1) && visit(&table, 2));
         let other = table.clone();

@@ -211,7 +211,7 @@ async fn in_a_cluster_the_keys_of_a_decision_lie_in_one_slot() {
         assert!(tokio::time::Instant::now() < deadline, "{info}");
         tokio::task::yield_now().await;
     }
-    let limit = builder(Quota::per_hour(100), admin).failures(1).build().unwrap();
+    let limit = builder(Quota::per_hour(100), admin).consecutive(1).build().unwrap();
     for number in 0..20 {
         limit.acquire_once(fresh(), 1, RateToken::from(number)).await.unwrap();
     }
@@ -230,8 +230,8 @@ async fn what_cannot_work_is_refused_when_built() {
     assert_eq!(nowhere.unwrap_err(), RateConfigError::NoConnection);
     assert!(matches!(bad(good().quota(Quota::per_second(1_000_001))), RateConfigError::TooFast { .. }));
     assert!(matches!(bad(good().time_out(Duration::ZERO)), RateConfigError::Time { what: "time_out", .. }));
-    assert!(matches!(bad(good().pause(HOUR)), RateConfigError::Time { what: "pause", .. }));
-    assert!(matches!(bad(good().failures(0)), RateConfigError::Number { what: "failures", .. }));
+    assert!(matches!(bad(good().away_for(HOUR)), RateConfigError::Time { what: "away_for", .. }));
+    assert!(matches!(bad(good().consecutive(0)), RateConfigError::Number { what: "consecutive", .. }));
     assert!(matches!(bad(good().lease(11)), RateConfigError::Number { what: "lease", .. }));
     assert!(matches!(bad(good().max_keys(0)), RateConfigError::MaxKeys { .. }));
     let shares = |instances| good().while_away(WhileAway::LocalShare { instances });

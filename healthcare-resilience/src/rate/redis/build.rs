@@ -9,11 +9,10 @@ use super::{
 use crate::{
     Clock, KeyedRateLimit, Quota, RateConfigError, RedisLink,
     metrics::PolicyMetrics,
-    rate::{gcra::Gcra, keyed::KEYS_MAX},
+    rate::{event::Listeners, gcra::Gcra, keyed::KEYS_MAX},
 };
 use redis::aio::ConnectionLike;
 use std::{fmt, thread, time::Duration};
-use tokio::sync::broadcast;
 
 /// The server's clock counts microseconds.
 const MICROSECOND: u64 = 1_000;
@@ -21,7 +20,6 @@ const MICROSECOND: u64 = 1_000;
 const SECRET_MIN: usize = 16;
 const TIME_MAX: Duration = Duration::from_secs(60);
 const FAILURES_MAX: u32 = 1_000;
-const EVENTS: usize = 16;
 
 /// Describes a [`RedisRateLimit`].
 #[must_use = "call build()"]
@@ -97,13 +95,13 @@ impl RedisRateLimitBuilder {
     }
 
     /// How many decisions in a row must fail before the server counts as away; 3 when never called.
-    pub fn failures(mut self, failures: u32) -> Self {
+    pub fn consecutive(mut self, failures: u32) -> Self {
         self.failures_max = failures;
         self
     }
 
-    /// While it is away, one decision in so much time asks it; 1 s when never called.
-    pub fn pause(mut self, pause: Duration) -> Self {
+    /// How long it then counts as away before one decision asks it again, and so on; 1 s when never called.
+    pub fn away_for(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
@@ -129,7 +127,8 @@ impl RedisRateLimitBuilder {
         self
     }
 
-    /// How many keys this instance remembers for leases and its share, at most; 100 000 when never called.
+    /// How many keys this instance remembers for leases and its share, at most; 100 000 when never called. Keys beyond them
+    /// have no lease, and while the server is away one share together.
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.max_keys = keys;
         self
@@ -152,12 +151,12 @@ impl RedisRateLimitBuilder {
         if self.secret.len() < SECRET_MIN {
             return Err(RateConfigError::SecretTooShort { min: SECRET_MIN });
         }
-        let times = [("time_out", self.time_out), ("pause", self.pause)];
+        let times = [("time_out", self.time_out), ("away_for", self.pause)];
         if let Some((what, _)) = times.into_iter().find(|(_, time)| time.is_zero() || *time > TIME_MAX) {
             return Err(RateConfigError::Time { what, max: TIME_MAX });
         }
         for (what, number, max) in
-            [("failures", self.failures_max, FAILURES_MAX), ("lease", self.lease, quota.burst_size())]
+            [("consecutive", self.failures_max, FAILURES_MAX), ("lease", self.lease, quota.burst_size())]
         {
             if number == 0 || number > max {
                 return Err(RateConfigError::Number { what, max });
@@ -183,7 +182,7 @@ impl RedisRateLimitBuilder {
             local,
             leases,
             clock: self.clock,
-            events: broadcast::Sender::new(EVENTS),
+            listeners: Listeners::new(),
             metrics: PolicyMetrics::new("redis_rate_limit", self.name),
         }))
     }

@@ -3,17 +3,17 @@
 use super::{
     away::WhileAway,
     lease::{Digest, Known, Leases},
-    limit::{RateLimitEvent, RateToken},
+    limit::RateToken,
     reach::{Reach, Turn},
     script::{Answer, GcraScript, Question},
 };
 use crate::{
-    Clock, Deadline, KeyedRateLimit, Quota, RateDecision, RedisLink, RejectReason, Rejection,
-    metrics::PolicyMetrics, rate::gcra::Gcra,
+    Clock, Deadline, KeyedRateLimit, Quota, RateDecision, RateLimitEvent, RedisLink, RejectReason, Rejection,
+    metrics::PolicyMetrics,
+    rate::{event::Listeners, gcra::Gcra},
 };
 use redis::{RedisError, RedisResult};
 use std::time::Duration;
-use tokio::sync::broadcast;
 
 pub(super) struct Shared {
     pub(super) name: &'static str,
@@ -31,8 +31,8 @@ pub(super) struct Shared {
     pub(super) local: Option<KeyedRateLimit<Digest>>,
     pub(super) leases: Option<Leases>,
     pub(super) clock: Clock,
-    pub(super) events: broadcast::Sender<RateLimitEvent>,
     pub(super) metrics: PolicyMetrics,
+    pub(super) listeners: Listeners,
 }
 
 /// Why nothing was taken.
@@ -190,7 +190,9 @@ impl Shared {
         self.metrics.event("decided_here");
         match (self.while_away, &self.local) {
             (WhileAway::Open, _) => Ok(self.decision(0)),
-            (WhileAway::LocalShare { .. }, Some(local)) => local.try_acquire_many(digest, permits),
+            (WhileAway::LocalShare { .. }, Some(local)) => local
+                .try_acquire_many(digest, permits)
+                .inspect_err(|rejection| self.listeners.refused(rejection)),
             _ => Err(self.refuse(RejectReason::LimiterAway, Some(self.pause))),
         }
     }
@@ -214,31 +216,27 @@ impl Shared {
 
     #[cold]
     fn refuse(&self, reason: RejectReason, wait: Option<Duration>) -> Rejection {
-        self.metrics.rejected(reason);
         let rejection = Rejection::new(self.name, reason);
-        match wait {
-            Some(wait) => rejection.retry_after_wait(wait),
-            None => rejection,
-        }
+        let rejection = wait.map_or(rejection, |wait| rejection.retry_after_wait(wait));
+        self.metrics.rejected(reason);
+        self.listeners.refused(&rejection);
+        rejection
     }
 
     fn turned(&self, turn: Option<Turn>) {
-        let event = match turn {
-            None => return,
+        let policy = self.name;
+        match turn {
+            None => {}
             Some(Turn::WentAway) => {
-                tracing::warn!(policy = self.name, "the rate limit's server is away: deciding here");
+                tracing::warn!(policy, "the rate limit's server is away: deciding here");
                 self.metrics.event("went_away");
-                RateLimitEvent::WentAway
+                self.listeners.tell(RateLimitEvent::WentAway { policy });
             }
             Some(Turn::CameBack) => {
-                tracing::info!(policy = self.name, "the rate limit's server is back");
+                tracing::info!(policy, "the rate limit's server is back");
                 self.metrics.event("came_back");
-                RateLimitEvent::CameBack
+                self.listeners.tell(RateLimitEvent::CameBack { policy });
             }
-        };
-        if self.events.receiver_count() > 0 {
-            // They may have left meanwhile.
-            let _ = self.events.send(event);
         }
     }
 }

@@ -30,9 +30,12 @@ struct Lease {
 }
 
 impl Idle for Lease {
-    fn is_idle(&self, now: Moment) -> bool {
-        let nothing_left = self.left == 0 || self.keep_until <= now;
-        nothing_left && self.refused_until <= now && Arc::strong_count(&self.fetch) == 1
+    fn idle_in(&self, now: Moment) -> u64 {
+        if Arc::strong_count(&self.fetch) > 1 {
+            return u64::MAX;
+        }
+        let kept = if self.left == 0 { Moment::START } else { self.keep_until };
+        kept.max(self.refused_until).as_nanos().saturating_sub(now.as_nanos())
     }
 }
 

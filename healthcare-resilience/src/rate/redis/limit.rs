@@ -1,5 +1,5 @@
 use super::{build::RedisRateLimitBuilder, decide::Shared, lease::Leases};
-use crate::{KeyedRateLimit, Quota, RateDecision, Rejection};
+use crate::{KeyedRateLimit, Quota, RateDecision, RateLimitEvent, Rejection};
 use std::{fmt, sync::Arc};
 use tokio::sync::broadcast;
 
@@ -23,16 +23,6 @@ use tokio::sync::broadcast;
 #[derive(Clone)]
 pub struct RedisRateLimit {
     shared: Arc<Shared>,
-}
-
-/// What changed about a [`RedisRateLimit`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RateLimitEvent {
-    /// The server stopped answering: decisions are made as [`WhileAway`](crate::WhileAway) says.
-    WentAway,
-    /// The server answers again.
-    CameBack,
 }
 
 /// Marks one decision, so that asking for it again is not charged again. Remembered by the server for a minute.
@@ -85,10 +75,11 @@ impl RedisRateLimit {
         self.shared.reach.is_away()
     }
 
-    /// Tells when the server goes away and comes back.
+    /// Tells each refusal from now on, and when the server goes away and comes back. A listener that is more than 32 events
+    /// behind loses the oldest.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<RateLimitEvent> {
-        self.shared.events.subscribe()
+        self.shared.listeners.listen()
     }
 
     /// How many keys this instance remembers for leases and for its share, at most `max_keys` each.
@@ -102,9 +93,9 @@ impl RedisRateLimit {
     ///
     /// # Errors
     /// [`Rejection`] with its [reason](crate::RejectReason): `RateLimited` with the time to wait; `LimiterAway` when the
-    /// server is away and the limit was not told to do otherwise; `TooManyKeys` when it decides here and may not remember
-    /// more; `DeadlineOver` when the task's [`Deadline`](crate::Deadline) is over before the server answers, and
-    /// `WaitedTooLong` when another caller fetched the key's lease for longer than the time-out.
+    /// server is away and the limit was not told to do otherwise; `DeadlineOver` when the task's
+    /// [`Deadline`](crate::Deadline) is over before the server answers, and `WaitedTooLong` when another caller fetched the
+    /// key's lease for longer than the time-out.
     pub async fn acquire(&self, key: impl AsRef<[u8]>) -> Result<RateDecision, Rejection> {
         self.shared.decide(key.as_ref(), 1, None).await
     }

@@ -11,5 +11,5 @@ mod script;
 pub use self::{
     away::WhileAway,
     build::RedisRateLimitBuilder,
-    limit::{RateLimitEvent, RateToken, RedisRateLimit},
+    limit::{RateToken, RedisRateLimit},
 };
