@@ -35,8 +35,8 @@ pub use crate::{
     relation::{CachedRelations, PurgingWriter, RELATION_LIFE, Related, RelationKey},
     shared::{
         ChaosShared, Fetched, Filled, Forget, Lease, LeaseToken, Leased, Listener, MemoryServer,
-        MemoryServerBuilder, MemoryShared, Mishap, NewEntry, NullShared, Seen, SharedBar, SharedEntry,
-        SharedError, SharedLimits, SharedLimitsError, SharedTier, Verb, Verdict,
+        MemoryServerBuilder, MemoryShared, Mishap, NewEntry, NoticeMishap, NullShared, Seen, SharedBar,
+        SharedEntry, SharedError, SharedLimits, SharedLimitsError, SharedTier, Verb, Verdict,
     },
     tier::{Bar, CacheKey, CacheTier, CachedAs, Fence, Lookup, Purge, PurgeScope, Put, TierError},
     wire::{CacheCodec, CodecError, JsonCodec},

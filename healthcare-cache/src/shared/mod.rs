@@ -13,7 +13,7 @@ mod types;
 #[cfg(feature = "redis")]
 pub use self::redis::{RedisShared, RedisSharedBuilder, RedisSharedError};
 pub use self::{
-    chaos::{ChaosShared, Mishap},
+    chaos::{ChaosShared, Mishap, NoticeMishap},
     error::SharedError,
     limits::{SharedLimits, SharedLimitsError},
     memory::{MemoryServer, MemoryServerBuilder, MemoryShared},

@@ -1,6 +1,6 @@
 use healthcare_cache::{
-    ChaosShared, Fetched, Filled, Forget, Mark, MemoryServer, Mishap, NewEntry, NullShared, ScopeMark,
-    SharedTier, Verb, Verdict,
+    ChaosShared, Fetched, Filled, Forget, Lease, LeaseToken, Leased, Listener, Mark, MemoryServer, Mishap,
+    NewEntry, NoticeMishap, NullShared, ScopeMark, SharedError, SharedTier, Verb, Verdict,
 };
 use std::{
     future::Future,
@@ -38,6 +38,17 @@ async fn nothing_keeps_nothing() {
     let bar = tier.bar(CLINIC, &[TAG], Duration::from_secs(1), &[]).await.unwrap();
     tier.lift(&bar, &[]).await.unwrap();
     tier.forget_clinic(CLINIC, Verb::Purge, &[]).await.unwrap();
+    let lease = Lease { token: LeaseToken::random(), longest: Duration::from_secs(1), renew: Duration::ZERO };
+    for _ in 0..2 {
+        assert_eq!(
+            tier.fetch_or_lease(CLINIC, KEY, lease).await.unwrap(),
+            Leased::Yours(fence),
+            "nobody waits"
+        );
+    }
+    tier.release(CLINIC, KEY, lease.token).await.unwrap();
+    tier.say(b"to nobody").await.unwrap();
+    assert!(matches!(tier.listen().await.unwrap_err(), SharedError::Deaf));
 }
 
 #[tokio::test]
@@ -87,4 +98,100 @@ async fn nothing_of_a_value_is_shown() {
     for shown in [format!("{entry:?}"), format!("{found:?}"), format!("{tier:?}")] {
         assert!(!shown.contains("Ivanova") && !shown.contains("73, 118, 97"), "{shown}");
     }
+}
+
+/// What is heard without waiting.
+async fn heard(listener: &mut Box<dyn Listener>) -> Vec<u8> {
+    let mut all = Vec::new();
+    while let Poll::Ready(notice) = once(listener.next()) {
+        all.extend(notice.unwrap());
+    }
+    all
+}
+
+async fn say(tier: &dyn SharedTier, notices: &[u8]) {
+    for notice in notices {
+        tier.say(&[*notice]).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn notices_are_lost_doubled_and_out_of_order_on_command() {
+    use NoticeMishap::{AfterNext, Delay, Lose, Twice};
+    let tier = ChaosShared::new(MemoryServer::new().node());
+    let mut listener = tier.listen().await.unwrap();
+    tier.next_hear([NoticeMishap::None, Lose, Twice, AfterNext, NoticeMishap::None, AfterNext, AfterNext]);
+    say(&tier, b"abcdefgh").await;
+    assert_eq!(heard(&mut listener).await, b"accedgfh");
+    tier.always_hear(Delay(Duration::from_secs(2)));
+    tier.next_hear([Delay(Duration::from_secs(1)), Delay(Duration::from_secs(3)), NoticeMishap::None]);
+    say(&tier, b"ijkl").await;
+    assert_eq!(heard(&mut listener).await, b"k");
+    let began = tokio::time::Instant::now();
+    for (notice, seconds) in [(b"i", 1), (b"l", 2), (b"j", 3)] {
+        assert_eq!((&listener.next().await.unwrap()[..], began.elapsed().as_secs()), (&notice[..], seconds));
+    }
+    // Two listeners draw from one plan.
+    tier.always_hear(NoticeMishap::None);
+    let mut other = tier.listen().await.unwrap();
+    tier.next_hear([Lose]);
+    say(&tier, b"m").await;
+    assert_eq!((heard(&mut other).await, heard(&mut listener).await), (vec![], b"m".to_vec()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deaf_node_hears_nothing_of_what_was_told_meanwhile() {
+    let tier = ChaosShared::new(MemoryServer::new().node());
+    let mut listener = tier.listen().await.unwrap();
+    for is_asked_meanwhile in [false, true] {
+        say(&tier, b"a").await;
+        assert_eq!(heard(&mut listener).await, b"a");
+        tier.next_hear([NoticeMishap::Delay(Duration::from_secs(1))]);
+        say(&tier, b"b").await;
+        tier.deafen(true);
+        say(&tier, b"c").await;
+        if is_asked_meanwhile {
+            assert!(heard(&mut listener).await.is_empty());
+            say(&tier, b"d").await;
+        }
+        assert!(tier.fetch(CLINIC, KEY).await.is_ok(), "calls go on");
+        let mut late = tier.listen().await.unwrap();
+        tier.deafen(false);
+        assert!(heard(&mut listener).await.is_empty(), "asked meanwhile: {is_asked_meanwhile}");
+        assert!(heard(&mut late).await.is_empty());
+        say(&tier, b"e").await;
+        for listener in [&mut listener, &mut late] {
+            assert_eq!(listener.next().await.unwrap(), b"e");
+        }
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(heard(&mut listener).await.is_empty(), "what was on its way is lost");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cut_link_fails_and_a_new_one_hears() {
+    let tier = ChaosShared::new(MemoryServer::new().node());
+    let mut listener = tier.listen().await.unwrap();
+    let waiting = tokio::spawn(async move { (listener.next().await, listener) });
+    tokio::task::yield_now().await;
+    tier.cut();
+    let (failed, mut listener) = waiting.await.unwrap();
+    assert!(matches!(failed, Err(SharedError::Away(_))));
+    say(&tier, b"a").await;
+    assert!(listener.next().await.is_err(), "it stays lost");
+    tier.next([Mishap::Fail]);
+    assert!(tier.listen().await.is_err());
+    let mut listener = tier.listen().await.unwrap();
+    say(&tier, b"b").await;
+    assert_eq!(listener.next().await.unwrap(), b"b");
+}
+
+#[tokio::test]
+async fn who_listens_too_late_loses_his_link() {
+    let tier = MemoryServer::new().node();
+    let mut listener = tier.listen().await.unwrap();
+    for _ in 0..5_000 {
+        say(&tier, b"a").await;
+    }
+    assert!(listener.next().await.is_err(), "what is kept for him is bounded");
 }

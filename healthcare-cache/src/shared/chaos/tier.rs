@@ -1,9 +1,14 @@
-use super::{
-    error::SharedError,
-    tier::{Listener, SharedTier},
-    types::{Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, Verb, Verdict},
+use super::hear::{Hearing, NoticeMishap};
+use crate::{
+    Mark, ScopeMark,
+    shared::{
+        error::SharedError,
+        tier::{Listener, SharedTier},
+        types::{
+            Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, Verb, Verdict,
+        },
+    },
 };
-use crate::{Mark, ScopeMark};
 use async_trait::async_trait;
 use std::{
     collections::VecDeque,
@@ -47,6 +52,7 @@ pub enum Mishap {
 pub struct ChaosShared<T> {
     inner: T,
     plan: Arc<Mutex<Plan>>,
+    hearing: Arc<Hearing>,
 }
 
 #[derive(Debug)]
@@ -58,7 +64,8 @@ struct Plan {
 impl<T: SharedTier> ChaosShared<T> {
     /// Nothing goes wrong until it is told to.
     pub fn new(inner: T) -> Self {
-        Self { inner, plan: Arc::new(Mutex::new(Plan { next: VecDeque::new(), then: Mishap::None })) }
+        let plan = Plan { next: VecDeque::new(), then: Mishap::None };
+        Self { inner, plan: Arc::new(Mutex::new(plan)), hearing: Arc::new(Hearing::new()) }
     }
 
     /// What happens to the next calls, one each, before [`always`](Self::always) counts again.
@@ -69,6 +76,28 @@ impl<T: SharedTier> ChaosShared<T> {
     /// What happens to every call that [`next`](Self::next) says nothing of.
     pub fn always(&self, mishap: Mishap) {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner).then = mishap;
+    }
+
+    /// What happens to the next notices that this node's listeners hear, one each, before
+    /// [`always_hear`](Self::always_hear) counts again.
+    pub fn next_hear(&self, mishaps: impl IntoIterator<Item = NoticeMishap>) {
+        self.hearing.next(mishaps);
+    }
+
+    /// What happens to every notice that [`next_hear`](Self::next_hear) says nothing of.
+    pub fn always_hear(&self, mishap: NoticeMishap) {
+        self.hearing.always(mishap);
+    }
+
+    /// Makes this node's listeners deaf, or hear again: over a link that is dead without being closed nothing is heard,
+    /// and what was told meanwhile is lost. Calls go on.
+    pub fn deafen(&self, is_deaf: bool) {
+        self.hearing.deafen(is_deaf);
+    }
+
+    /// Cuts the links of this node's listeners: they fail, and new ones hear.
+    pub fn cut(&self) {
+        self.hearing.cut();
     }
 
     /// The tier behind it.
@@ -98,7 +127,7 @@ impl<T: SharedTier> ChaosShared<T> {
     }
 }
 
-fn broken() -> SharedError {
+pub(super) fn broken() -> SharedError {
     SharedError::Away(Box::new(io::Error::other("broken on command")))
 }
 
@@ -163,6 +192,7 @@ impl<T: SharedTier> SharedTier for ChaosShared<T> {
     }
 
     async fn listen(&self) -> Result<Box<dyn Listener>, SharedError> {
-        self.through(self.inner.listen()).await
+        let inner = self.through(self.inner.listen()).await?;
+        Ok(Box::new(self.hearing.ear(inner)))
     }
 }
