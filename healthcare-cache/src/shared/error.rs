@@ -6,6 +6,18 @@ pub enum SharedError {
     /// purges asks again, which is harmless.
     #[error("the shared cache does not answer: read without it, and repeat what was to be forgotten")]
     Away(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It does not let this user do what the tier needs. What was asked may have happened in part: a purge whose notice may
+    /// not be published is carried out.
+    #[error(
+        "the shared cache refuses its user: grant it the scripts, their commands, its keys and its channel"
+    )]
+    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It has no room and may not make any: nothing was kept.
+    #[error("the shared cache is full: give it more memory, or a policy that evicts")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It is one server of a cluster, and the connection knows that server alone.
+    #[error("the shared cache is a cluster: give the tier a connection of the whole cluster")]
+    Cluster(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// There is nothing to listen to: a node over this tier cannot hear what others forget.
     #[error(
         "this tier has nothing to listen to: give it a client of its own for that, as .listener(..) of RedisShared"
@@ -27,11 +39,4 @@ pub enum SharedError {
     /// A bar must be between a millisecond and the tier's longest. Nothing was barred.
     #[error("a bar of this length is not taken: longer than a commit can take, and within the tier's limit")]
     BarLength,
-}
-
-#[cfg(feature = "redis")]
-impl From<redis::RedisError> for SharedError {
-    fn from(error: redis::RedisError) -> Self {
-        Self::Away(Box::new(error))
-    }
 }

@@ -3,6 +3,7 @@
 mod build;
 mod known;
 mod listen;
+mod refusal;
 mod script;
 mod tier;
 mod value;

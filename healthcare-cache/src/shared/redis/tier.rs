@@ -21,13 +21,18 @@ use std::{sync::Arc, time::Duration};
 /// Each clinic lies in one slot, and each call about it is one script: one round trip (two when the server has
 /// forgotten the script). Names are hashes, values are kept as they are given: seal them.
 ///
+/// In a cluster give it a connection of the whole cluster. Its user needs, with the prefix `cache`, the keys `~cache:*`, the
+/// channel `&cache:bus`, and `+eval +evalsha +del +get +hdel +hget +hmget +hset +pexpire +pttl +set +time +unlink +zadd +zcard
+/// +zcount +zmscore +zrange +zrangebyscore +zremrangebyscore +zrevrangebyscore +zscore +publish +subscribe`; what is missing is
+/// told as [`SharedError::Refused`]. Memory may be bounded by any policy: what is evicted makes more forgotten, never less.
+///
 /// ```no_run
 /// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
 /// use healthcare_cache::RedisShared;
 ///
 /// let client = redis::Client::open("redis://127.0.0.1/")?;
 /// let connection = client.get_multiplexed_async_connection().await?;
-/// let tier = RedisShared::builder().connection(connection).prefix("clinic-server").build()?;
+/// let tier = RedisShared::builder().connection(connection).listener(client).prefix("clinic-server").build()?;
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]

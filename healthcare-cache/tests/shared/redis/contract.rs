@@ -1,29 +1,28 @@
-use super::{client, connect, fresh, tier, url};
+use super::{connect, fresh, url};
 use healthcare_cache::{
     RedisShared, RedisSharedError, ScopeMark, SharedLimits, SharedLimitsError,
     testing::{Loss, SharedRig, shared_contract, shared_limits},
 };
-use redis::aio::MultiplexedConnection;
+use healthcare_resilience::{RedisLink, testing::RedisCluster};
+use redis::{Client, aio::MultiplexedConnection, cluster::ClusterClient};
 use std::time::Duration;
 
-struct InRedis {
-    connection: MultiplexedConnection,
+pub(super) struct InRedis {
+    link: RedisLink,
+    servers: Vec<MultiplexedConnection>,
+    clients: Vec<Client>,
     prefix: String,
-    pool: Option<deadpool_redis::Pool>,
 }
 
 impl SharedRig for InRedis {
     type Tier = RedisShared;
 
     fn node(&self) -> RedisShared {
-        match &self.pool {
-            None => tier(self.connection.clone(), &self.prefix),
-            Some(pool) => {
-                let builder =
-                    RedisShared::builder().pool(pool.clone()).prefix(self.prefix.clone()).listener(client());
-                builder.limits(shared_limits()).build().unwrap()
-            }
+        let mut builder = RedisShared::builder().link(self.link.clone()).prefix(self.prefix.clone());
+        for client in &self.clients {
+            builder = builder.listener(client.clone());
         }
+        builder.limits(shared_limits()).build().unwrap()
     }
 
     async fn pass(&self, time: Duration) {
@@ -34,50 +33,74 @@ impl SharedRig for InRedis {
     }
 
     async fn lose(&self, scope: ScopeMark, loss: Loss) {
-        let mut connection = self.connection.clone();
-        let base = format!("{}:{{{:032x}}}:", self.prefix, u128::from_be_bytes(scope.0));
-        let mut names = Vec::new();
-        if loss.numbers {
-            names.push(format!("{base}s"));
-        }
-        if loss.marks {
-            names.push(format!("{base}m"));
-        }
-        if loss.values {
-            let values: Vec<String> =
-                redis::cmd("KEYS").arg(format!("{base}[vl]:*")).query_async(&mut connection).await.unwrap();
-            names.extend(values);
-        }
-        for name in names {
-            let _: i64 = redis::cmd("DEL").arg(name).query_async(&mut connection).await.unwrap();
+        let lost = [(loss.numbers, "s"), (loss.marks, "m"), (loss.values, "[vl]:*")];
+        for name in lost.iter().filter(|(is_lost, _)| *is_lost).map(|(_, name)| name) {
+            let name = format!("{}:{{{:032x}}}:{name}", self.prefix, u128::from_be_bytes(scope.0));
+            for mut server in self.servers.clone() {
+                let names: Vec<String> =
+                    redis::cmd("KEYS").arg(&name).query_async(&mut server).await.unwrap();
+                if !names.is_empty() {
+                    let _: i64 = redis::cmd("DEL").arg(names).query_async(&mut server).await.unwrap();
+                }
+            }
         }
     }
 }
 
 impl InRedis {
     async fn now(&self) -> Duration {
-        let mut connection = self.connection.clone();
+        let mut connection = self.servers[0].clone();
         let (seconds, micros): (u64, u64) = redis::cmd("TIME").query_async(&mut connection).await.unwrap();
         Duration::from_secs(seconds) + Duration::from_micros(micros)
     }
+
+    /// Runs the suite over `link`, whose servers are at `urls`, listening to `clients`.
+    pub(super) async fn contract(link: RedisLink, clients: Vec<Client>, urls: &[String]) {
+        let mut servers = Vec::new();
+        for url in urls {
+            servers.push(connect(url).await);
+        }
+        let make = async || Self {
+            link: link.clone(),
+            servers: servers.clone(),
+            clients: clients.clone(),
+            prefix: fresh(),
+        };
+        shared_contract(make).await;
+    }
+}
+
+fn clients(urls: &[String]) -> Vec<Client> {
+    urls.iter().map(|url| Client::open(url.as_str()).unwrap()).collect()
 }
 
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn the_tier_in_redis_keeps_the_contract() {
-    let connection = connect(&url()).await;
-    shared_contract(async || InRedis { connection: connection.clone(), prefix: fresh(), pool: None }).await;
+    Box::pin(InRedis::contract(RedisLink::new(connect(&url()).await), clients(&[url()]), &[url()])).await;
 }
 
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn the_tier_over_a_pool_keeps_the_contract() {
-    let connection = connect(&url()).await;
     let pool = deadpool_redis::Config::from_url(url())
         .create_pool(Some(deadpool_redis::Runtime::Tokio1))
         .expect("a valid address");
-    let make = async || InRedis { connection: connection.clone(), prefix: fresh(), pool: Some(pool.clone()) };
-    shared_contract(make).await;
+    Box::pin(InRedis::contract(RedisLink::pool(pool), clients(&[url()]), &[url()])).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn the_tier_in_a_cluster_keeps_the_contract() {
+    let cluster = RedisCluster::start();
+    let urls = cluster.urls();
+    let client = ClusterClient::new(urls.clone()).unwrap();
+    let link = RedisLink::new(client.get_async_connection().await.unwrap());
+    Box::pin(InRedis::contract(link, clients(&urls), &urls)).await;
+    for url in urls {
+        let kept: u64 = redis::cmd("DBSIZE").query_async(&mut connect(&url).await).await.unwrap();
+        assert!(kept > 10, "the clinics lie on all servers: {kept}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! Over a real Redis: the shared one, and ones of their own that are killed, filled up and set back.
 
 mod contract;
+mod hearing;
+mod leases;
 mod model;
+mod refused;
 mod setbacks;
 mod wire;
 
@@ -24,23 +27,13 @@ fn url() -> String {
     std::env::var("HEALTHCARE_TEST_REDIS_URL").expect("HEALTHCARE_TEST_REDIS_URL: cargo xtask test")
 }
 
-fn client() -> redis::Client {
-    redis::Client::open(url()).unwrap()
-}
-
 /// A prefix that no other test and no other run uses.
 fn fresh() -> String {
     format!("{:032x}", fastrand::u128(..))
 }
 
 fn tier<C: ConnectionLike + Clone + Send + Sync + 'static>(connection: C, prefix: &str) -> RedisShared {
-    RedisShared::builder()
-        .connection(connection)
-        .listener(client())
-        .prefix(prefix)
-        .limits(shared_limits())
-        .build()
-        .unwrap()
+    RedisShared::builder().connection(connection).prefix(prefix).limits(shared_limits()).build().unwrap()
 }
 
 async fn fence(tier: &RedisShared) -> Seen {

@@ -2,8 +2,8 @@
 
 use super::{connect, fresh, tier, url};
 use healthcare_cache::{
-    Fetched, Filled, Forget, Mark, MemoryServer, NewEntry, ScopeMark, Seen, SharedBar, SharedTier, Verb,
-    Verdict, testing::shared_limits,
+    Fetched, Filled, Forget, Lease, LeaseToken, Leased, Mark, MemoryServer, NewEntry, ScopeMark, Seen,
+    SharedBar, SharedEntry, SharedTier, Verb, Verdict, testing::shared_limits,
 };
 use proptest::{prelude::*, test_runner::TestCaseError};
 use std::time::Duration;
@@ -13,10 +13,20 @@ enum Step {
     Fetch {
         key: u8,
     },
+    FetchOrLease {
+        key: u8,
+        holder: u8,
+        renew: bool,
+    },
+    Release {
+        key: u8,
+        holder: u8,
+    },
     Fill {
         load: usize,
         key: u8,
         marks: Vec<u8>,
+        holder: Option<u8>,
     },
     Check {
         load: usize,
@@ -49,7 +59,11 @@ fn step() -> impl Strategy<Value = Step> {
     let marks = || prop::collection::vec(0_u8..4, 0..3);
     prop_oneof![
         6 => (0_u8..3).prop_map(|key| Step::Fetch { key }),
-        6 => (any::<usize>(), 0_u8..3, marks()).prop_map(|(load, key, marks)| Step::Fill { load, key, marks }),
+        5 => (0_u8..3, 0_u8..3, any::<bool>())
+            .prop_map(|(key, holder, renew)| Step::FetchOrLease { key, holder, renew }),
+        1 => (0_u8..3, 0_u8..3).prop_map(|(key, holder)| Step::Release { key, holder }),
+        6 => (any::<usize>(), 0_u8..3, marks(), prop::option::of(0_u8..3))
+            .prop_map(|(load, key, marks, holder)| Step::Fill { load, key, marks, holder }),
         3 => (any::<usize>(), marks()).prop_map(|(load, marks)| Step::Check { load, marks }),
         3 => (marks(), prop::collection::vec(0_u8..3, 0..2), any::<bool>())
             .prop_map(|(marks, keys, expire)| Step::Forget { marks, keys, expire }),
@@ -66,6 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
 enum Answer {
     Hit { bytes: Vec<u8>, marks: Vec<Mark>, is_over: bool, number: u64, now: u64 },
     Miss(u64),
+    Turn { found: Box<Answer>, is_leased: bool },
     Filled(Filled),
     Verdict(Verdict),
     Number(u64),
@@ -87,6 +102,10 @@ fn key(number: u8) -> Mark {
     Mark([number; 16])
 }
 
+fn token(holder: u8) -> LeaseToken {
+    LeaseToken([holder; 16])
+}
+
 fn tags(numbers: &[u8]) -> Vec<Mark> {
     numbers.iter().map(|number| Mark([100 + number; 16])).collect()
 }
@@ -96,26 +115,39 @@ const fn verb(expire: bool) -> Verb {
 }
 
 impl Side {
+    fn hit(&mut self, entry: SharedEntry) -> Answer {
+        self.loads.push(entry.now);
+        let (number, now) = (entry.seen.number, entry.now.number);
+        Answer::Hit { bytes: entry.bytes, marks: entry.marks, is_over: entry.is_over, number, now }
+    }
+
+    fn miss(&mut self, seen: Seen) -> Answer {
+        self.loads.push(seen);
+        Answer::Miss(seen.number)
+    }
+
     async fn take(&mut self, tier: &dyn SharedTier, step: &Step) -> Answer {
         match step {
             Step::Fetch { key: number } => match tier.fetch(CLINIC, key(*number)).await.unwrap() {
-                Fetched::Hit(entry) => {
-                    self.loads.push(entry.now);
-                    let (number, now) = (entry.seen.number, entry.now.number);
-                    Answer::Hit {
-                        bytes: entry.bytes,
-                        marks: entry.marks,
-                        is_over: entry.is_over,
-                        number,
-                        now,
-                    }
-                }
-                Fetched::Miss(seen) => {
-                    self.loads.push(seen);
-                    Answer::Miss(seen.number)
-                }
+                Fetched::Hit(entry) => self.hit(entry),
+                Fetched::Miss(seen) => self.miss(seen),
             },
-            Step::Fill { load, key: number, marks } => {
+            Step::FetchOrLease { key: number, holder, renew } => {
+                let renew = if *renew { HOUR * 2 } else { Duration::ZERO };
+                let lease = Lease { token: token(*holder), longest: HOUR, renew };
+                let (found, is_leased) = match tier.fetch_or_lease(CLINIC, key(*number), lease).await.unwrap()
+                {
+                    Leased::Hit { entry, is_leased } => (self.hit(entry), is_leased),
+                    Leased::Yours(seen) => (self.miss(seen), true),
+                    Leased::Theirs(seen) => (self.miss(seen), false),
+                };
+                Answer::Turn { found: Box::new(found), is_leased }
+            }
+            Step::Release { key: number, holder } => {
+                let released = tier.release(CLINIC, key(*number), token(*holder)).await;
+                released.map(|()| Answer::Done).unwrap()
+            }
+            Step::Fill { load, key: number, marks, holder } => {
                 let Some(&seen) = pick(&self.loads, *load) else { return Answer::Done };
                 self.filled += 1;
                 let (marks, bytes) = (tags(marks), self.filled.to_be_bytes());
@@ -125,7 +157,7 @@ impl Side {
                     marks: &marks,
                     bytes: &bytes,
                     life: HOUR,
-                    lease: None,
+                    lease: holder.map(token),
                 };
                 Answer::Filled(tier.fill(CLINIC, entry).await.unwrap())
             }

@@ -2,8 +2,8 @@
 
 use super::{CLINIC, KEY, TAG, connect, fence, fill, fresh, is_kept, keep, purge, tier, url};
 use healthcare_cache::{
-    Fetched, Filled, Forget, Mark, NewEntry, RedisShared, ScopeMark, SharedTier as _, Verb,
-    testing::shared_limits,
+    Fetched, Filled, Forget, Lease, LeaseToken, Leased, Mark, NewEntry, RedisShared, ScopeMark, SharedError,
+    SharedTier as _, Verb, testing::shared_limits,
 };
 use healthcare_resilience::testing::RedisServer;
 use std::time::Duration;
@@ -78,7 +78,7 @@ async fn a_purge_goes_through_when_memory_is_full() {
         redis::cmd("CONFIG").arg(&["SET", "maxmemory", "1"]).query_async(&mut connection).await.unwrap();
     let entry =
         NewEntry { key: KEY, seen, marks: &[], bytes: b"y", life: Duration::from_secs(60), lease: None };
-    assert!(node.fill(CLINIC, entry).await.is_err(), "memory is full");
+    assert!(matches!(node.fill(CLINIC, entry).await, Err(SharedError::Full(_))));
     purge(&node).await;
     assert!(!is_kept(&node).await);
     let bar = node.bar(CLINIC, &[TAG], Duration::from_secs(60), &[]).await.unwrap();
@@ -107,12 +107,19 @@ async fn what_is_evicted_leaves_nothing_stale() {
         .query_async(&mut connection)
         .await
         .unwrap();
-    let (mut stale, mut hits) = (0, 0);
+    let (mut stale, mut hits, mut waits) = (0, 0, 0);
     for round in 0..1_200_u32 {
         let clinic = ScopeMark(u128::from(round % 40).to_be_bytes());
-        let seen = match node.fetch(clinic, KEY).await.unwrap() {
-            Fetched::Miss(seen) => seen,
-            Fetched::Hit(entry) => {
+        // Leases are evicted, too, and nobody gives these back: whoever comes next has another token.
+        let lease =
+            Lease { token: LeaseToken::random(), longest: Duration::from_secs(60), renew: Duration::ZERO };
+        let seen = match node.fetch_or_lease(clinic, KEY, lease).await.unwrap() {
+            Leased::Yours(seen) => seen,
+            Leased::Theirs(seen) => {
+                waits += 1;
+                seen
+            }
+            Leased::Hit { entry, .. } => {
                 hits += 1;
                 entry.now
             }
@@ -146,7 +153,7 @@ async fn what_is_evicted_leaves_nothing_stale() {
     }
     let stats: String = redis::cmd("INFO").arg("stats").query_async(&mut connection).await.unwrap();
     assert!(!stats.contains("evicted_keys:0\r"), "nothing was evicted: {stats}");
-    assert_eq!((stale, hits > 100), (0, true), "{hits} hits");
+    assert_eq!((stale, hits > 100, waits > 10), (0, true, true), "{hits} hits, {waits} waits");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What goes over the wire: how often, and how little it tells.
 
 use super::{CLINIC, KEY, TAG, connect, fence, fresh, keep, purge, tier, url};
-use healthcare_cache::{Forget, Mark, Namer, NewEntry, SharedTier as _, Verb};
+use healthcare_cache::{Forget, Lease, LeaseToken, Mark, Namer, NewEntry, SharedTier as _, Verb};
 use healthcare_core::ClinicId;
 use healthcare_resilience::testing::RedisServer;
 use redis::aio::MultiplexedConnection;
@@ -33,21 +33,28 @@ async fn each_call_is_one_round_trip() {
     for round in 0..2 {
         let _: String = redis::cmd("CONFIG").arg("RESETSTAT").query_async(&mut connection).await.unwrap();
         let seen = fence(&node).await;
-        let marks = [TAG; 16];
-        let entry = NewEntry { key: KEY, seen, marks: &marks, bytes: b"x", life: MINUTE, lease: None };
+        let (marks, token) = ([TAG; 16], LeaseToken::random());
+        let lease = Lease { token, longest: MINUTE, renew: MINUTE };
+        node.fetch_or_lease(CLINIC, KEY, lease).await.unwrap();
+        let entry = NewEntry { key: KEY, seen, marks: &marks, bytes: b"x", life: MINUTE, lease: Some(token) };
         node.fill(CLINIC, entry).await.unwrap();
+        node.release(CLINIC, KEY, token).await.unwrap();
         node.fetch_many(CLINIC, &many).await.unwrap();
         node.check(CLINIC, &[TAG], seen).await.unwrap();
-        node.forget(CLINIC, forget, &[]).await.unwrap();
-        node.forget_clinic(CLINIC, Verb::Expire, &[]).await.unwrap();
-        node.purge_all(&[]).await.unwrap();
+        node.forget(CLINIC, forget, b"notice").await.unwrap();
+        node.forget_clinic(CLINIC, Verb::Expire, b"notice").await.unwrap();
+        node.purge_all(b"notice").await.unwrap();
         node.generation().await.unwrap();
-        let bar = node.bar(CLINIC, &[TAG], MINUTE, &[]).await.unwrap();
-        node.lift(&bar, &[]).await.unwrap();
+        let bar = node.bar(CLINIC, &[TAG], MINUTE, b"notice").await.unwrap();
+        node.lift(&bar, b"notice").await.unwrap();
         let counted = calls(&mut connection).await;
         let sent = |name: &str| counted.get(name).copied().unwrap_or_default();
-        // Six scripts about clinics and one about the generation: each is sent in full once.
-        assert_eq!((sent("evalsha"), sent("eval")), (10, if round == 0 { 7 } else { 0 }), "{counted:?}");
+        // Eight scripts about clinics and one about the generation: each is sent in full once.
+        assert_eq!((sent("evalsha"), sent("eval")), (12, if round == 0 { 9 } else { 0 }), "{counted:?}");
+        // The scripts publish, not the client.
+        assert_eq!(sent("publish"), 5, "{counted:?}");
+        node.say(b"notice").await.unwrap();
+        assert_eq!(calls(&mut connection).await.get("publish"), Some(&6));
     }
 }
 
@@ -80,13 +87,16 @@ async fn the_wire_tells_nothing_and_stays_in_one_slot() {
         let healthcare_cache::Fetched::Miss(seen) = node.fetch(scope, key).await.unwrap() else {
             panic!("kept")
         };
-        let entry = NewEntry { key, seen, marks: &tags, bytes: b"\x01sealed", life: MINUTE, lease: None };
+        let lease = Lease { token: LeaseToken::random(), longest: MINUTE, renew: MINUTE };
+        node.fetch_or_lease(scope, key, lease).await.unwrap();
+        let lease = Some(lease.token);
+        let entry = NewEntry { key, seen, marks: &tags, bytes: b"\x01sealed", life: MINUTE, lease };
         node.fill(scope, entry).await.unwrap();
         let forget = Forget { marks: &tags, keys: &[key], verb: Verb::Purge };
-        node.forget(scope, forget, &[]).await.unwrap();
-        node.purge_all(&[]).await.unwrap();
-        let bar = node.bar(scope, &tags, MINUTE, &[]).await.unwrap();
-        node.lift(&bar, &[]).await.unwrap();
+        node.forget(scope, forget, b"notice").await.unwrap();
+        node.purge_all(b"notice").await.unwrap();
+        let bar = node.bar(scope, &tags, MINUTE, b"notice").await.unwrap();
+        node.lift(&bar, b"notice").await.unwrap();
     }
     node.generation().await.unwrap();
     let mut connection = connect(&server.url()).await;
@@ -107,7 +117,8 @@ async fn the_wire_tells_nothing_and_stays_in_one_slot() {
     for line in heard.lines().filter(|line| line.contains(" lua] ")) {
         let mut words = line.split("lua] ").nth(1).unwrap().split('"').filter(|word| !word.trim().is_empty());
         let (command, name) = (words.next().unwrap(), words.next().unwrap_or_default());
-        assert!(command == "TIME" || name == "cache:g" || name.starts_with(&tag), "{line}");
+        let is_bus = command == "PUBLISH" && name == "cache:bus";
+        assert!(command == "TIME" || is_bus || name == "cache:g" || name.starts_with(&tag), "{line}");
     }
 }
 
