@@ -60,8 +60,9 @@ pub use crate::{
     overload::{
         AdaptiveLimit, Admit, AdmitFuture, AdmitLayer, AdmitPermit, AdmitService, Aimd, Dimmer,
         DimmerBuilder, DimmerPermit, Gradient, LimitAlgorithm, LimitBuilder, LimitPermit, Optional,
-        OverloadConfigError, Priority, ShedBy, Shedder, ShedderBuilder, Throttle, ThrottleBuilder,
-        ThrottleFormula, ThrottlePermit, Vegas, WarmUp, WarmUpBuilder, WarmUpCurve, WarmUpPermit,
+        OverloadConfigError, Prioritize, Priority, ShedBy, Shedder, ShedderBuilder, Throttle,
+        ThrottleBuilder, ThrottleFormula, ThrottlePermit, Vegas, WarmUp, WarmUpBuilder, WarmUpCurve,
+        WarmUpPermit,
     },
     rate::{
         AddressKey, Admission, AsError, ByKey, KeyedRateLimit, KeyedRateLimitBuilder, Quota, RateAnswer,

@@ -27,7 +27,7 @@ pub use self::{
     error::OverloadConfigError,
     limit::{AdaptiveLimit, LimitPermit},
     limit_build::LimitBuilder,
-    priority::Priority,
+    priority::{Prioritize, Priority},
     shedder::{ShedBy, Shedder, ShedderBuilder},
     throttle::{Throttle, ThrottlePermit},
     throttle_build::{ThrottleBuilder, ThrottleFormula},

@@ -24,3 +24,23 @@ impl Priority {
         }
     }
 }
+
+/// Tells how much a request matters: one [`Priority`] for all, or a rule `Fn(&R) -> Priority`.
+///
+/// Take it from the route and the verified session, not from a header that anybody can write.
+pub trait Prioritize<R> {
+    /// The priority of `request`.
+    fn priority(&self, request: &R) -> Priority;
+}
+
+impl<R> Prioritize<R> for Priority {
+    fn priority(&self, _: &R) -> Priority {
+        *self
+    }
+}
+
+impl<R, F: Fn(&R) -> Priority> Prioritize<R> for F {
+    fn priority(&self, request: &R) -> Priority {
+        self(request)
+    }
+}

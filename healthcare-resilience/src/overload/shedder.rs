@@ -1,5 +1,5 @@
 use super::{
-    AdaptiveLimit, LimitPermit, OverloadConfigError, Priority,
+    AdaptiveLimit, LimitPermit, OverloadConfigError, Prioritize, Priority,
     admit::{self, Admit},
     cohort,
     error::Check,
@@ -178,7 +178,7 @@ impl Shedder {
 
     /// For [`AdmitLayer`](crate::AdmitLayer): `rule` tells the priority of a request.
     #[must_use]
-    pub fn by<F>(&self, rule: F) -> ShedBy<F> {
+    pub fn by<P>(&self, rule: P) -> ShedBy<P> {
         ShedBy { shedder: self.clone(), rule }
     }
 
@@ -193,16 +193,16 @@ impl Shedder {
 
 /// A [`Shedder`] with the rule that tells the priority of a request. Made by [`Shedder::by`].
 #[derive(Debug, Clone)]
-pub struct ShedBy<F> {
+pub struct ShedBy<P> {
     shedder: Shedder,
-    rule: F,
+    rule: P,
 }
 
-impl<R, F: Fn(&R) -> Priority> Admit<R> for ShedBy<F> {
+impl<R, P: Prioritize<R>> Admit<R> for ShedBy<P> {
     type Permit = LimitPermit<'static>;
 
     fn admit(&self, request: &R) -> Result<LimitPermit<'static>, Rejection> {
-        self.shedder.try_acquire_owned((self.rule)(request))
+        self.shedder.try_acquire_owned(self.rule.priority(request))
     }
 }
 

@@ -1,7 +1,7 @@
 use super::{Stack, run::Call};
 use crate::{
-    BoxError, Classify, CloneRequest, ErrorChain, Priority,
-    retry::{ServiceTry, Tries, boxed},
+    BoxError, Classify, CloneRequest, ErrorChain, Prioritize, Priority,
+    retry::{Requests, ServiceTry, Tries, boxed},
 };
 use std::{
     fmt,
@@ -31,11 +31,11 @@ use tower_service::Service;
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]
-pub struct StackLayer<K, C = ErrorChain> {
+pub struct StackLayer<K, C = ErrorChain, P = Priority> {
     stack: Stack,
     strategy: K,
     classifier: C,
-    priority: Priority,
+    priority: P,
 }
 
 impl<K> StackLayer<K> {
@@ -45,27 +45,26 @@ impl<K> StackLayer<K> {
     }
 }
 
-impl<K, C> StackLayer<K, C> {
+impl<K, C, P> StackLayer<K, C, P> {
     /// Decides with `classifier` what an answer means.
-    pub fn classify<D>(self, classifier: D) -> StackLayer<K, D> {
+    pub fn classify<D>(self, classifier: D) -> StackLayer<K, D, P> {
         StackLayer { stack: self.stack, strategy: self.strategy, classifier, priority: self.priority }
     }
 
-    /// Says how much the calls of this service matter, for the stack's shedder; `Normal` when it is not said. For a
-    /// priority of each request use [`Shedder::by`](crate::Shedder::by) around the service.
-    #[must_use]
-    pub const fn priority(mut self, priority: Priority) -> Self {
-        self.priority = priority;
-        self
+    /// Says how much the calls of this service matter, for the stack's shedder: a [`Priority`] for all of them, or a rule
+    /// `Fn(&R) -> Priority` that looks at the request. `Normal` when it is not said.
+    pub fn priority<Q>(self, priority: Q) -> StackLayer<K, C, Q> {
+        StackLayer { stack: self.stack, strategy: self.strategy, classifier: self.classifier, priority }
     }
 }
 
-impl<S, K: Clone, C: Clone> Layer<S> for StackLayer<K, C> {
-    type Service = StackService<S, K, C>;
+impl<S, K: Clone, C: Clone, P: Clone> Layer<S> for StackLayer<K, C, P> {
+    type Service = StackService<S, K, C, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
         let (stack, strategy) = (self.stack.clone(), self.strategy.clone());
-        StackService { inner, stack, strategy, classifier: self.classifier.clone(), priority: self.priority }
+        let (classifier, priority) = (self.classifier.clone(), self.priority.clone());
+        StackService { inner, stack, strategy, classifier, priority }
     }
 }
 
@@ -74,15 +73,15 @@ impl<S, K: Clone, C: Clone> Layer<S> for StackLayer<K, C> {
 /// The first try is made by the very service that was ready; further ones wait for a clone to be ready, within the
 /// try's time. A step refuses when the answer is polled, because some steps wait. Each call allocates its future, once.
 #[derive(Debug, Clone)]
-pub struct StackService<S, K, C = ErrorChain> {
+pub struct StackService<S, K, C = ErrorChain, P = Priority> {
     inner: S,
     stack: Stack,
     strategy: K,
     classifier: C,
-    priority: Priority,
+    priority: P,
 }
 
-impl<S, R, K, C> Service<R> for StackService<S, K, C>
+impl<S, R, K, C, P> Service<R> for StackService<S, K, C, P>
 where
     S: Service<R> + Clone + Send + 'static,
     S::Future: Send + 'static,
@@ -91,6 +90,7 @@ where
     R: Send + 'static,
     K: CloneRequest<R> + Clone + Send + 'static,
     C: Classify<S::Response, BoxError> + Clone + Send + Sync + 'static,
+    P: Prioritize<R>,
 {
     type Response = S::Response;
     type Error = BoxError;
@@ -109,11 +109,11 @@ where
         let repeats = spare.is_some();
         let (stack, strategy, classifier) =
             (self.stack.clone(), self.strategy.clone(), self.classifier.clone());
-        let priority = self.priority;
+        let priority = self.priority.priority(&request);
         StackFuture(Some(Box::pin(async move {
             let call = Call { stack: stack.name, steps: &stack.steps, classifier, effect, priority };
             let first = Some((ready, request));
-            let mut tries = Requests { first, service: clone, spare, strategy };
+            let mut tries = FirstReady { first, further: Requests { service: clone, spare, strategy } };
             let done =
                 if repeats { call.repeatedly(tries).await } else { call.once(|| tries.next_try(true)).await };
             done.map_err(boxed)
@@ -121,31 +121,26 @@ where
     }
 }
 
-/// The first try's service and request, and what is to be sent with further ones.
-struct Requests<S, R, K> {
+/// The first try, and what is to be sent with further ones.
+struct FirstReady<S, R, K> {
     first: Option<(S, R)>,
-    service: S,
-    spare: Option<R>,
-    strategy: K,
+    further: Requests<S, R, K>,
 }
 
-impl<S, R, K> Tries<ServiceTry<S, R, S::Future>> for Requests<S, R, K>
+impl<S, R, K> Tries<ServiceTry<S, R, S::Future>> for FirstReady<S, R, K>
 where
     S: Service<R> + Clone,
     K: CloneRequest<R>,
 {
     fn next_try(&mut self, is_last: bool) -> ServiceTry<S, R, S::Future> {
-        if let Some((service, request)) = self.first.take() {
-            return ServiceTry::Waiting { service, request: Some(request) };
+        match self.first.take() {
+            Some((service, request)) => ServiceTry::Waiting { service, request: Some(request) },
+            None => self.further.next_try(is_last),
         }
-        let copy = self.spare.as_ref().filter(|_| !is_last);
-        let copy = copy.and_then(|spare| self.strategy.clone_request(spare));
-        // The last one is sent itself, and so is one that cannot be copied again.
-        ServiceTry::Waiting { service: self.service.clone(), request: copy.or_else(|| self.spare.take()) }
     }
 
     fn has_next(&self) -> bool {
-        self.first.is_some() || self.spare.is_some()
+        self.first.is_some() || self.further.has_next()
     }
 }
 

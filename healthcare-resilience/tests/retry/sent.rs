@@ -6,7 +6,7 @@ use healthcare_resilience::{
     Hedge, HedgeLayer, Jitter, Rejection, Retry, RetryBudget, RetryLayer, Stack,
 };
 use std::{
-    future::Future,
+    future::{Future, ready},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -123,6 +123,31 @@ async fn so_does_a_hedge_in_a_stack() {
     let stack = stack.time_out(Duration::from_secs(5)).build().unwrap();
     assert_eq!(stack.read(|| callee.call()).await, Err(CallError::Inner(Fault::Down)));
     assert_eq!(breaker.snapshot().not_permitted, 1);
+}
+
+/// Each try takes so many milliseconds, and has then failed or is refused.
+async fn raced(script: &'static [(u32, bool)]) -> CallError<Fault> {
+    let (shut, budget) = (hasty(), RetryBudget::builder("b").ratio(2.0).build().unwrap());
+    shut.force_open();
+    let hedge = Hedge::builder("hedge").after(MILLI * 50).max_extra(2).budget(budget).build().unwrap();
+    let mut script = script.iter();
+    let tries = || {
+        let ((wait, is_sent), shut) = (*script.next().unwrap(), &shut);
+        async move {
+            sleep(MILLI * wait).await;
+            if is_sent { Err(CallError::Inner(Fault::Down)) } else { shut.call(ready(Ok(1_u8))).await }
+        }
+    };
+    hedge.call(Effect::Read, tries).await.unwrap_err().flatten()
+}
+
+#[tokio::test(start_paused = true)]
+async fn whichever_try_was_sent_and_whenever_the_others_were_refused() {
+    let sent = CallError::Inner(Fault::Down);
+    assert_eq!(raced(&[(100, true), (100, false)]).await, sent);
+    assert_eq!(raced(&[(200, false), (20, true)]).await, sent);
+    assert_eq!(raced(&[(120, true), (100, false), (100, false)]).await, sent, "two refusals later");
+    assert!(raced(&[(200, false), (20, false)]).await.rejection().is_some());
 }
 
 /// A result that is kept for later is not kept for ever.

@@ -2,8 +2,8 @@
 
 use crate::{Laboratory, breaker, bulkhead, hedge, ms, retry};
 use healthcare_resilience::{
-    BoxError, BreakerState, CloneAs, CloneRequest, Effect, Elapsed, RejectReason, Rejection, Stack,
-    StackLayer, StackService,
+    BoxError, BreakerState, CloneAs, CloneRequest, Effect, Elapsed, Priority, RejectReason, Rejection,
+    Shedder, Stack, StackLayer, StackService,
 };
 use std::{
     future::{Future, poll_fn},
@@ -136,6 +136,30 @@ async fn the_stack_is_shared_between_a_service_and_plain_calls() {
     let _taken = bulkhead.try_acquire().unwrap();
     assert!(ask(&mut service).await.is_err());
     assert!(stack.read(|| laboratory.call()).await.is_err());
+}
+
+/// The priority is that of the request, not of the service.
+#[tokio::test(start_paused = true)]
+async fn each_request_has_its_own_priority() {
+    let shedder = Shedder::builder("api").max_calls(20).build().unwrap();
+    let _busy: Vec<_> = (0..10).map(|_| shedder.try_acquire(Priority::Emergency).unwrap()).collect();
+    let (stack, laboratory) =
+        (builder().shed(shedder.clone()).build().unwrap(), Laboratory::answering(&[Ok(1)]));
+    let desk = Desk { laboratory: laboratory.clone(), is_ready: false };
+    let by_kind = |kind: &&'static str| match *kind {
+        "export" => Priority::Background,
+        _ => Priority::Emergency,
+    };
+    let layer = StackLayer::new(stack, CloneAs(Effect::Read));
+    let mut service = layer.clone().priority(by_kind).layer(desk.clone());
+    for (kind, is_served) in [("blood", true), ("export", false), ("blood", true)] {
+        poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
+        assert_eq!(service.call(kind).await.is_ok(), is_served, "{kind}");
+    }
+    // One for all of them.
+    let mut service = layer.priority(Priority::Background).layer(desk);
+    poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
+    assert!(service.call("blood").await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
