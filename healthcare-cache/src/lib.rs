@@ -9,6 +9,7 @@ mod node;
 mod policy;
 mod relation;
 mod report;
+mod repository;
 mod shared;
 mod sync;
 #[cfg(feature = "testing")]
@@ -26,13 +27,16 @@ pub use crate::report::{CacheStatistics, NodeStatistics};
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub use crate::shared::{RedisShared, RedisSharedBuilder, RedisSharedError};
 pub use crate::{
-    cache::{Cache, CacheBuilder, CacheConfigError, CacheUsage, Cached, EntryInfo, Load, Loaded},
+    cache::{
+        Cache, CacheBuilder, CacheConfigError, CacheUsage, Cached, EntryInfo, Load, Loaded, Look, Vacancy,
+    },
     flight::LoadError,
     mark::{KeyWriter, Mark, Namer, ScopeMark},
     memory::{MemoryTier, MemoryTierBuilder, TierConfigError, Usage},
     node::{CacheNode, Coherence, NodeBar, NodeBarError, NodeBuilder, NodeConfigError, Reach},
     policy::{CacheLevel, CachePolicy, CachePolicyBuilder, PolicyError, TtlClass},
     relation::{CachedRelations, PurgingWriter, RELATION_LIFE, Related, RelationKey},
+    repository::{CachedReader, RowKey, rows_tag},
     shared::{
         ChaosShared, Fetched, Filled, Forget, Lease, LeaseToken, Leased, Listener, MemoryServer,
         MemoryServerBuilder, MemoryShared, Mishap, NewEntry, NoticeMishap, NullShared, Seen, SharedBar,

@@ -6,6 +6,7 @@ mod fill;
 mod forget;
 mod inspect;
 mod load;
+mod look;
 mod many;
 mod quota;
 mod read;
@@ -19,5 +20,6 @@ pub use self::{
     entry::Cached,
     inspect::EntryInfo,
     load::{Load, Loaded},
+    look::{Look, Vacancy},
     read::{Cache, CacheUsage},
 };

@@ -1,0 +1,70 @@
+use super::{
+    Cached, Loaded,
+    entry::Age,
+    load::What,
+    read::{Cache, Glance, Inner},
+};
+use crate::{CachedAs, Put, node::Fence};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// What [`Cache::look_up`] found.
+#[derive(Debug)]
+pub enum Look<K, V> {
+    /// The value.
+    Hit(Cached<V>),
+    /// Nothing that may be served: what is loaded now is kept in this.
+    Miss(Vacancy<K, V>),
+}
+
+/// A place for a value that is looked for now. It is older than the load, so that what is purged in the meantime is noticed.
+///
+/// Dropped without a value, nothing happened.
+#[must_use = "what is loaded is kept with it"]
+pub struct Vacancy<K, V> {
+    inner: Arc<Inner<K, V>>,
+    key: K,
+    fence: Fence,
+    begun: Duration,
+}
+
+impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
+    /// The value, or a place for what the caller loads by itself: for loads that cannot be a task of their own, because they
+    /// borrow what the caller holds. Wherever that is not so, [`get_or_load`](Self::get_or_load) is better: there one load serves all
+    /// who ask, and old values can stand in for failed loads.
+    ///
+    /// A purge that ends after this call began is noticed by [`Vacancy::keep`], however long the load takes.
+    pub async fn look_up(&self, key: &K) -> Look<K, V> {
+        let inner = &self.inner;
+        // Before anything is looked at.
+        let fence = inner.node.fence(key);
+        let begun = inner.node.now();
+        let found = inner.glance(key, begun);
+        inner.report.count(found.counted());
+        match found {
+            Glance::Fresh(entry) => Look::Hit(Cached::new(entry, false)),
+            Glance::Aging(entry, age) => Look::Hit(Cached::new(entry, age == Age::Stale)),
+            Glance::Over(_) | Glance::Absent | Glance::Nothing => {
+                Look::Miss(Vacancy { inner: Arc::clone(inner), key: key.clone(), fence, begun })
+            }
+        }
+    }
+}
+
+impl<K: CachedAs, V: Send + Sync + 'static> Vacancy<K, V> {
+    /// Keeps what was loaded since the look-up, unless something that it depends on was purged or barred meanwhile.
+    pub async fn keep(self, value: impl Into<Loaded<V>>) -> Put {
+        let Self { inner, key, fence, begun } = self;
+        let loaded = value.into();
+        if matches!(loaded.what, What::NotModified) {
+            return Put::Stale;
+        }
+        inner.fill(&key, fence, begun, loaded, None).map_or(Put::Stale, |(_, put)| put)
+    }
+}
+
+/// Shows nothing of the key.
+impl<K, V> fmt::Debug for Vacancy<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vacancy").finish_non_exhaustive()
+    }
+}
