@@ -2,6 +2,7 @@
 
 mod build;
 mod call;
+mod ending;
 mod error;
 mod explain;
 mod held;
@@ -9,9 +10,11 @@ mod layer;
 mod order;
 mod permit;
 mod presets;
+mod row;
 mod rule;
 mod run;
 mod step;
+mod tries;
 mod within;
 
 pub use self::{
