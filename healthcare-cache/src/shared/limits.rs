@@ -49,6 +49,8 @@ impl SharedLimits {
     pub const MARKS_PER_ENTRY: usize = 16;
     /// How many keys one look-up, and how many marks and keys one purge may name.
     pub const NAMED_PER_CALL: usize = 1_000;
+    /// The longest notice, in bytes: enough for all that one call names.
+    pub const NOTICE_MAX: usize = 1 << 16;
     /// The longest lease: a longer one is cut to five minutes.
     pub const LEASE_MAX: Duration = Duration::from_secs(300);
     /// The highest generation that is believed, so that the scripts' numbers are exact.
@@ -146,6 +148,12 @@ impl SharedLimits {
 /// [`SharedError::TooMany`].
 pub(crate) const fn at_most(what: &'static str, given: usize, max: usize) -> Result<(), SharedError> {
     if given > max { Err(SharedError::TooMany { what, given, max }) } else { Ok(()) }
+}
+
+/// # Errors
+/// [`SharedError::TooMany`] for a notice that is too long.
+pub(crate) const fn notice(given: &[u8]) -> Result<(), SharedError> {
+    at_most("bytes of a notice", given.len(), SharedLimits::NOTICE_MAX)
 }
 
 /// # Errors

@@ -103,14 +103,17 @@ impl SharedTier for MemoryShared {
 
     async fn forget(&self, scope: ScopeMark, forget: Forget<'_>, notice: &[u8]) -> Result<Seen, SharedError> {
         limits::named(forget.marks.len() + forget.keys.len())?;
+        limits::notice(notice)?;
         Ok(self.tell(scope, notice, |clinic, _, limits| clinic.forget(forget, limits)).1)
     }
 
     async fn forget_clinic(&self, scope: ScopeMark, verb: Verb, notice: &[u8]) -> Result<Seen, SharedError> {
+        limits::notice(notice)?;
         Ok(self.tell(scope, notice, |clinic, _, _| clinic.forget_whole(verb)).1)
     }
 
     async fn purge_all(&self, notice: &[u8]) -> Result<u64, SharedError> {
+        limits::notice(notice)?;
         let generation = self.server.next_generation();
         if !notice.is_empty() {
             self.server.tell(&[notice, &generation.to_be_bytes()].concat());
@@ -136,6 +139,7 @@ impl SharedTier for MemoryShared {
         notice: &[u8],
     ) -> Result<SharedBar, SharedError> {
         limits::entry_marks(marks.len())?;
+        limits::notice(notice)?;
         let length = Duration::from_millis(self.server.limits().bar_ms(longest)?);
         let token = fastrand::u128(..).to_be_bytes();
         self.tell(scope, notice, |clinic, now, limits| clinic.bar(marks, token, now + length, limits));
@@ -144,11 +148,13 @@ impl SharedTier for MemoryShared {
 
     async fn lift(&self, bar: &SharedBar, notice: &[u8]) -> Result<Seen, SharedError> {
         limits::entry_marks(bar.marks.len())?;
+        limits::notice(notice)?;
         let SharedBar { scope, marks, token } = bar;
         Ok(self.tell(*scope, notice, |clinic, now, limits| clinic.lift(marks, token, now, limits)).1)
     }
 
     async fn say(&self, notice: &[u8]) -> Result<(), SharedError> {
+        limits::notice(notice)?;
         self.server.tell(notice);
         Ok(())
     }

@@ -3,11 +3,14 @@
 -- Guarantees: nothing is kept that a fetch at this moment would not find valid; the lease is given back in any case.
 local marks = {}
 for i = 11, #ARGV do marks[i - 10] = ARGV[i] end
-if KEYS[4] then release(KEYS[4], ARGV[10]) end
 local verdict = judge(ARGV[6], tonumber(ARGV[7]), marks)
+local kept
 if verdict == CURRENT then
-  redis.call('SET', KEYS[3], ARGV[9], 'PX', ARGV[8])
+  kept = redis.pcall('SET', KEYS[3], ARGV[9], 'PX', ARGV[8])
   dirty = true
 end
+-- Not before: whoever has removed something may write even when memory is full.
+if KEYS[4] then release(KEYS[4], ARGV[10]) end
+if type(kept) == 'table' and kept.err then return kept end
 if dirty then save() end
 return { epoch, n, g, verdict }

@@ -262,6 +262,7 @@ impl SharedTier for RedisShared {
 
     async fn forget(&self, scope: ScopeMark, forget: Forget<'_>, notice: &[u8]) -> Result<Seen, SharedError> {
         limits::named(forget.marks.len() + forget.keys.len())?;
+        limits::notice(notice)?;
         let mut question = self.0.asked_to_forget(scope, forget.verb, "marks", notice);
         for &mark in forget.marks.iter().chain(forget.keys) {
             question = question.arg(&mark.0);
@@ -275,11 +276,13 @@ impl SharedTier for RedisShared {
     }
 
     async fn forget_clinic(&self, scope: ScopeMark, verb: Verb, notice: &[u8]) -> Result<Seen, SharedError> {
+        limits::notice(notice)?;
         let question = self.0.asked_to_forget(scope, verb, "clinic", notice);
         self.0.seen(scope, &self.0.scripts.forget, &question).await
     }
 
     async fn purge_all(&self, notice: &[u8]) -> Result<u64, SharedError> {
+        limits::notice(notice)?;
         self.0.ask_generation("next", notice).await
     }
 
@@ -299,6 +302,7 @@ impl SharedTier for RedisShared {
         notice: &[u8],
     ) -> Result<SharedBar, SharedError> {
         limits::entry_marks(marks.len())?;
+        limits::notice(notice)?;
         let token = fastrand::u128(..).to_be_bytes();
         let mut question = self
             .0
@@ -317,6 +321,7 @@ impl SharedTier for RedisShared {
 
     async fn lift(&self, bar: &SharedBar, notice: &[u8]) -> Result<Seen, SharedError> {
         limits::entry_marks(bar.marks.len())?;
+        limits::notice(notice)?;
         let mut question = self
             .0
             .question(bar.scope)
@@ -331,6 +336,7 @@ impl SharedTier for RedisShared {
     }
 
     async fn say(&self, notice: &[u8]) -> Result<(), SharedError> {
+        limits::notice(notice)?;
         let mut command = redis::cmd("PUBLISH");
         command.arg(self.0.channel()).arg(notice);
         self.0.link.send(&command).await?;

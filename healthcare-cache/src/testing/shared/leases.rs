@@ -93,6 +93,7 @@ pub(super) async fn a_lease_ends_by_itself<R: SharedRig>(rig: &R) {
     yours(&here, clinic, OTHER_KEY, Lease { longest: Duration::MAX, ..lease(gone) }).await;
     rig.pass(SHORT).await;
     yours(&there, clinic, KEY, lease(next)).await;
+    theirs(&there, clinic, OTHER_KEY, lease(next)).await;
 }
 
 pub(super) async fn a_refused_fill_gives_the_lease_back<R: SharedRig>(rig: &R) {

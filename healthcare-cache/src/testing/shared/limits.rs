@@ -23,8 +23,19 @@ pub(super) async fn too_much_is_refused<R: SharedRig>(rig: &R) {
         let refused = tier.bar(clinic, &[TAG], longest, &[]).await.expect_err("no length of a bar");
         assert!(matches!(refused, SharedError::BarLength), "{refused:?}");
     }
+    let long = vec![7; SharedLimits::NOTICE_MAX + 1];
+    let forget = Forget { marks: &[mark(9)], keys: &[], verb: Verb::Purge };
+    let bar = tier.bar(clinic, &[mark(9)], MINUTE, &long[1..]).await.expect("the longest notice");
+    is_too_many(tier.forget(clinic, forget, &long).await.expect_err("a long notice"));
+    is_too_many(tier.forget_clinic(clinic, Verb::Purge, &long).await.expect_err("a long notice"));
+    is_too_many(tier.purge_all(&long).await.expect_err("a long notice"));
+    is_too_many(tier.bar(clinic, &[mark(9)], MINUTE, &long).await.expect_err("a long notice"));
+    is_too_many(tier.lift(&bar, &long).await.expect_err("a long notice"));
+    is_too_many(tier.say(&long).await.expect_err("a long notice"));
+    tier.lift(&bar, &[]).await.expect("the tier answers");
+    let seen = fence(&tier, clinic, KEY).await;
     let large = vec![7; 4_097];
-    let entry = NewEntry { marks: &marks[..SharedLimits::MARKS_PER_ENTRY], bytes: &large, ..entry };
+    let entry = NewEntry { seen, marks: &marks[..SharedLimits::MARKS_PER_ENTRY], bytes: &large, ..entry };
     assert_eq!(tier.fill(clinic, entry).await.expect("the tier answers"), Filled::TooLarge);
     assert!(found(&tier, clinic, KEY).await.is_none(), "nothing of it was done");
     let entry = NewEntry { bytes: &large[..4_096], ..entry };

@@ -1,8 +1,11 @@
 //! Turns to load, over a server that is asked by many, runs full, and forgets.
 
 use super::{CLINIC, KEY, TAG, connect, fence, fill, fresh, keep, purge, tier, url};
-use healthcare_cache::{Filled, Lease, LeaseToken, Leased, NewEntry, RedisShared, Seen, SharedTier as _};
+use healthcare_cache::{
+    Filled, Lease, LeaseToken, Leased, NewEntry, RedisShared, Seen, SharedError, SharedTier as _,
+};
 use healthcare_resilience::testing::RedisServer;
+use redis::aio::MultiplexedConnection;
 use std::{
     sync::{
         Arc,
@@ -104,6 +107,12 @@ async fn after_a_flush_it_is_anybodys_turn() {
     assert_eq!(fill(&node, fresh).await, Filled::Stored);
 }
 
+async fn full(connection: &mut MultiplexedConnection, bytes: u64) {
+    let bytes = bytes.to_string();
+    let _: String =
+        redis::cmd("CONFIG").arg(&["SET", "maxmemory", &bytes]).query_async(connection).await.unwrap();
+}
+
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn without_room_for_a_lease_everybody_loads() {
@@ -111,11 +120,24 @@ async fn without_room_for_a_lease_everybody_loads() {
     let mut connection = connect(&server.url()).await;
     let node = tier(connection.clone(), "a");
     keep(&node).await;
+    let held = Lease { renew: MINUTE * 60, ..lease(LeaseToken::random()) };
+    let Leased::Hit { entry, is_leased: true } = node.fetch_or_lease(CLINIC, KEY, held).await.unwrap() else {
+        panic!("it is to be renewed")
+    };
+    let (seen, lease) = (entry.now, Some(held.token));
+    full(&mut connection, 1).await;
+    let entry = NewEntry { key: KEY, seen, marks: &[TAG], bytes: b"y", life: MINUTE, lease };
+    assert!(matches!(node.fill(CLINIC, entry).await, Err(SharedError::Full(_))));
+    full(&mut connection, 0).await;
+    let held = Lease { token: LeaseToken::random(), ..held };
+    let next = node.fetch_or_lease(CLINIC, KEY, held).await.unwrap();
+    let Leased::Hit { entry, is_leased: true } = next else { panic!("the lease was given back: {next:?}") };
+    assert_eq!(entry.bytes, b"x");
     purge(&node).await;
     // What was kept is removed by whoever comes first; who removed something may write.
     fence(&node).await;
-    let _: String =
-        redis::cmd("CONFIG").arg(&["SET", "maxmemory", "1"]).query_async(&mut connection).await.unwrap();
+    node.release(CLINIC, KEY, held.token).await.unwrap();
+    full(&mut connection, 1).await;
     let token = LeaseToken::random();
     for token in [token, LeaseToken::random(), token] {
         yours(&node, token).await;
