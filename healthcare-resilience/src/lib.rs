@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod admitted;
 mod breaker;
 mod bulkhead;
 mod class;
@@ -32,6 +33,7 @@ mod window;
 #[cfg_attr(docsrs, doc(cfg(feature = "signal")))]
 pub use crate::shutdown::SecondSignal;
 pub use crate::{
+    admitted::AdmitPermit,
     breaker::{
         BreakerBuilder, BreakerCause, BreakerConfigError, BreakerEvent, BreakerEvents, BreakerFuture,
         BreakerLayer, BreakerPermit, BreakerService, BreakerSnapshot, BreakerState, CircuitBreaker,
@@ -58,16 +60,15 @@ pub use crate::{
         HedgeLayer, HedgeService,
     },
     overload::{
-        AdaptiveLimit, Admit, AdmitFuture, AdmitLayer, AdmitPermit, AdmitService, Aimd, Dimmer,
-        DimmerBuilder, DimmerPermit, Gradient, LimitAlgorithm, LimitBuilder, LimitPermit, Optional,
-        OverloadConfigError, Prioritize, Priority, ShedBy, Shedder, ShedderBuilder, Throttle,
-        ThrottleBuilder, ThrottleFormula, ThrottlePermit, Vegas, WarmUp, WarmUpBuilder, WarmUpCurve,
-        WarmUpPermit,
+        AdaptiveLimit, Admit, AdmitFuture, AdmitLayer, AdmitService, Aimd, Dimmer, DimmerBuilder,
+        DimmerPermit, Gradient, LimitAlgorithm, LimitBuilder, LimitPermit, Optional, OverloadConfigError,
+        Prioritize, Priority, ShedBy, Shedder, ShedderBuilder, Throttle, ThrottleBuilder, ThrottleFormula,
+        ThrottlePermit, Vegas, WarmUp, WarmUpBuilder, WarmUpCurve, WarmUpPermit,
     },
     rate::{
         AddressKey, Admission, AsError, ByKey, KeyedRateLimit, KeyedRateLimitBuilder, Quota, RateAnswer,
-        RateConfigError, RateDecision, RateGate, RateLimit, RateLimitBuilder, RateLimitEvent, RateLimitFuture,
-        RateLimitLayer, RateLimitService, WhenFull,
+        RateConfigError, RateDecision, RateGate, RateLimit, RateLimitBuilder, RateLimitEvent,
+        RateLimitFuture, RateLimitLayer, RateLimitService, WhenFull,
     },
     retry::{
         Backoff, Causes, CloneAs, CloneRequest, Effect, GiveUp, Guarded, IdempotencyKey, IdempotencyKeyError,

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     CallError, Causes, Class, Classify, Clock, Guarded, Moment, Rejection,
+    admitted::{self, Admitted, End, Ledger},
     metrics::{Outcome, PolicyMetrics, Reading},
 };
 use std::{
@@ -101,7 +102,7 @@ impl CircuitBreaker {
     /// [`Rejection`] when the circuit is open, was forced open, or is half-open with its probes under way.
     #[inline]
     pub fn try_acquire(&self) -> Result<BreakerPermit<'_>, Rejection> {
-        Ok(BreakerPermit::new(&self.shared, self.shared.admit()?))
+        Ok(BreakerPermit(Admitted::new(&self.shared, self.shared.admit()?)))
     }
 
     /// As [`try_acquire`](Self::try_acquire), for a permit that can be moved to another task.
@@ -110,7 +111,7 @@ impl CircuitBreaker {
     /// The same.
     pub fn try_acquire_owned(&self) -> Result<OwnedBreakerPermit, Rejection> {
         let ticket = self.shared.admit()?;
-        Ok(OwnedBreakerPermit::new(self.clone(), ticket))
+        Ok(OwnedBreakerPermit(Admitted::new(self.shared.clone(), ticket)))
     }
 
     /// Runs `work` if the circuit lets it through. An error counts as a failure, unless it is the refusal of a policy
@@ -137,10 +138,7 @@ impl CircuitBreaker {
         C: Classify<T, E>,
         W: IntoFuture<Output = Result<T, E>>,
     {
-        let permit = self.try_acquire()?;
-        let result = work.into_future().await;
-        permit.record(classifier.classify(result.as_ref()));
-        result.map_err(CallError::Inner)
+        admitted::run(self.try_acquire()?, classifier, work).await
     }
 
     /// As [`call`](Self::call), for `work` that is guarded by a policy of its own: a refusal further in comes out as one.
@@ -270,23 +268,6 @@ impl Shared {
     }
 
     #[inline]
-    pub(super) fn record(&self, ticket: Ticket, class: Class) {
-        self.settle(ticket, class, Outcome::from(class));
-    }
-
-    #[inline]
-    pub(super) fn drop_unrecorded(&self, ticket: Ticket) {
-        match Outcome::unfinished() {
-            // What panics would do so again.
-            Outcome::Panicked => self.settle(ticket, Class::Permanent, Outcome::Panicked),
-            outcome => {
-                self.machine.give_back(ticket);
-                self.metrics.call(outcome);
-            }
-        }
-    }
-
-    #[inline]
     fn settle(&self, ticket: Ticket, class: Class, outcome: Outcome) {
         let verdict = match class {
             Class::Success => Verdict::Good,
@@ -320,6 +301,23 @@ impl Shared {
             {
                 // Fails when the last listener has just gone.
                 let _ = events.send(BreakerEvent::of(self.name, change));
+            }
+        }
+    }
+}
+
+impl Ledger for Shared {
+    type Entry = Ticket;
+
+    #[inline]
+    fn close(&self, ticket: Ticket, end: End) {
+        match end {
+            End::Class(class) => self.settle(ticket, class, end.into()),
+            // What panics would do so again.
+            End::Panicked => self.settle(ticket, Class::Permanent, end.into()),
+            End::Cancelled => {
+                self.machine.give_back(ticket);
+                self.metrics.call(end.into());
             }
         }
     }

@@ -1,67 +1,56 @@
-use super::{CircuitBreaker, circuit::Shared, machine::Ticket};
-use crate::Class;
+use super::circuit::Shared;
+use crate::{
+    Class,
+    admitted::{AdmitPermit, Admitted, End},
+};
+use std::sync::Arc;
 
-/// The permission for one call, from [`CircuitBreaker::try_acquire`].
+/// The permission for one call, from [`CircuitBreaker::try_acquire`](crate::CircuitBreaker::try_acquire).
 ///
 /// Tell it how the call ended with [`record`](Self::record). Dropped without that, the call counts as cancelled: nothing
-/// is recorded, and the place of a probe is free at once. Dropped by a panic it counts as a failure, and the panic goes
-/// on.
+/// is recorded, and the place of a probe is free at once. A panic counts as a failure where the permit
+/// [watches](AdmitPermit::watch) it, as [`call`](crate::CircuitBreaker::call) and the layer do.
 #[derive(Debug)]
 #[must_use = "the call is permitted while this is held, and neutral when it is dropped without record()"]
-pub struct BreakerPermit<'a> {
-    shared: &'a Shared,
-    /// Gone when the result was recorded.
-    ticket: Option<Ticket>,
-}
+pub struct BreakerPermit<'a>(pub(super) Admitted<&'a Shared>);
 
-impl<'a> BreakerPermit<'a> {
-    pub(super) const fn new(shared: &'a Shared, ticket: Ticket) -> Self {
-        Self { shared, ticket: Some(ticket) }
-    }
-
+impl BreakerPermit<'_> {
     /// The call ended like this.
     #[inline]
     pub fn record(mut self, class: Class) {
-        if let Some(ticket) = self.ticket.take() {
-            self.shared.record(ticket, class);
-        }
+        self.0.close(End::Class(class));
     }
 }
 
-impl Drop for BreakerPermit<'_> {
+impl AdmitPermit for BreakerPermit<'_> {
     #[inline]
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.shared.drop_unrecorded(ticket);
-        }
+    fn record(self, class: Class) {
+        Self::record(self, class);
+    }
+
+    fn panicked(&mut self) {
+        self.0.close(End::Panicked);
     }
 }
 
 /// A [`BreakerPermit`] that can be moved into a task or kept in a service. It keeps the breaker.
 #[derive(Debug)]
 #[must_use = "the call is permitted while this is held, and neutral when it is dropped without record()"]
-pub struct OwnedBreakerPermit {
-    breaker: CircuitBreaker,
-    ticket: Option<Ticket>,
-}
+pub struct OwnedBreakerPermit(pub(super) Admitted<Arc<Shared>>);
 
 impl OwnedBreakerPermit {
-    pub(super) const fn new(breaker: CircuitBreaker, ticket: Ticket) -> Self {
-        Self { breaker, ticket: Some(ticket) }
-    }
-
     /// The call ended like this.
     pub fn record(mut self, class: Class) {
-        if let Some(ticket) = self.ticket.take() {
-            self.breaker.shared().record(ticket, class);
-        }
+        self.0.close(End::Class(class));
     }
 }
 
-impl Drop for OwnedBreakerPermit {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.breaker.shared().drop_unrecorded(ticket);
-        }
+impl AdmitPermit for OwnedBreakerPermit {
+    fn record(self, class: Class) {
+        Self::record(self, class);
+    }
+
+    fn panicked(&mut self) {
+        self.0.close(End::Panicked);
     }
 }

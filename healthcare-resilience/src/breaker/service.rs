@@ -1,5 +1,5 @@
 use super::{CircuitBreaker, OwnedBreakerPermit};
-use crate::{BoxError, Classify, ErrorChain, Rejection};
+use crate::{BoxError, Classify, ErrorChain, Rejection, admitted::AdmitPermit as _};
 use pin_project_lite::pin_project;
 use std::{
     future::Future,
@@ -42,8 +42,7 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         let (call, permit) = match self.breaker.try_acquire_owned() {
-            // The permit first: should `call` panic, it knows.
-            Ok(permit) => (Some(self.inner.call(request)), Ok(permit)),
+            Ok(mut permit) => (Some(permit.watch(|| self.inner.call(request))), Ok(permit)),
             Err(rejection) => (None, Err(rejection)),
         };
         BreakerFuture { call, permit: Some(permit), classifier: self.classifier.clone() }
@@ -74,23 +73,23 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        // Out of the future while the call runs: should that panic, the permit is dropped by the panic and knows,
-        // whatever becomes of the future.
-        let permit = match this.permit.take() {
+        // Out of the future while the call runs: should that panic, whoever catches it cannot poll the call again.
+        let mut permit = match this.permit.take() {
             Some(Ok(permit)) => permit,
             Some(Err(rejection)) => return Poll::Ready(Err(rejection.into())),
             // Polled again after it resolved: stays pending, as a fused future does.
             None => return Poll::Pending,
         };
         let Some(call) = this.call.as_mut().as_pin_mut() else { return Poll::Pending };
-        let Poll::Ready(result) = call.poll(cx) else {
+        let Poll::Ready(result) = permit.watch(|| call.poll(cx)) else {
             *this.permit = Some(Ok(permit));
             return Poll::Pending;
         };
         // The holder may keep this future for long; the call must not live on inside it.
         this.call.set(None);
         let result = result.map_err(Into::into);
-        permit.record(this.classifier.classify(result.as_ref()));
+        let class = permit.watch(|| this.classifier.classify(result.as_ref()));
+        permit.record(class);
         Poll::Ready(result)
     }
 }

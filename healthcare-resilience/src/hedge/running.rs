@@ -1,7 +1,7 @@
 //! The tries under way, and the one outcome that each of them has.
 
 use super::{Hedge, HedgeEvent, Shared, tally::count};
-use crate::{Class, Moment, metrics::Outcome};
+use crate::{Class, Moment, admitted::watch, metrics::Outcome};
 use std::borrow::Borrow;
 
 /// The tries of a call that have no outcome yet. What is still running when it is dropped was cancelled.
@@ -9,11 +9,12 @@ use std::borrow::Borrow;
 pub(crate) struct Running<P: Borrow<Hedge>> {
     pub(crate) policy: P,
     tries: u64,
+    has_panicked: bool,
 }
 
 impl<P: Borrow<Hedge>> Running<P> {
     pub(crate) const fn new(policy: P) -> Self {
-        Self { policy, tries: 0 }
+        Self { policy, tries: 0, has_panicked: false }
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -35,16 +36,10 @@ impl<P: Borrow<Hedge>> Running<P> {
 
     /// Runs the user's code for one try, which has failed when that panics.
     pub(crate) fn watch<T>(&mut self, step: impl FnOnce() -> T) -> T {
-        struct Armed<'a, P: Borrow<Hedge>>(&'a mut Running<P>);
-        impl<P: Borrow<Hedge>> Drop for Armed<'_, P> {
-            fn drop(&mut self) {
-                self.0.failed();
-            }
-        }
-        let armed = Armed(self);
-        let done = step();
-        std::mem::forget(armed);
-        done
+        watch(step, || {
+            self.failed();
+            self.has_panicked = true;
+        })
     }
 
     /// One try gave the answer, and the others are dropped.
@@ -59,13 +54,12 @@ impl<P: Borrow<Hedge>> Running<P> {
 
 impl<P: Borrow<Hedge>> Drop for Running<P> {
     fn drop(&mut self) {
-        if self.tries > 0 {
-            let shared = self.shared();
-            let tally = &shared.tally;
-            let outcome = Outcome::unfinished();
-            let is_panic = matches!(outcome, Outcome::Panicked);
-            count(if is_panic { &tally.failed } else { &tally.cancelled }, self.tries);
-            shared.metrics.call(outcome);
+        let shared = self.shared();
+        count(&shared.tally.cancelled, self.tries);
+        if self.has_panicked {
+            shared.metrics.call(Outcome::Panicked);
+        } else if self.tries > 0 {
+            shared.metrics.call(Outcome::Cancelled);
         }
     }
 }

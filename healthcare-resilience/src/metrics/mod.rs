@@ -66,11 +66,6 @@ impl Outcome {
             Self::Stale => "stale",
         }
     }
-
-    /// How a call that was dropped unfinished ended. For `Drop`.
-    pub(crate) fn unfinished() -> Self {
-        if std::thread::panicking() { Self::Panicked } else { Self::Cancelled }
-    }
 }
 
 impl From<Class> for Outcome {

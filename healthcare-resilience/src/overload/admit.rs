@@ -1,8 +1,8 @@
-use crate::{BoxError, CallError, Class, Classify, ErrorChain, Rejection};
+use crate::{AdmitPermit, BoxError, Classify, ErrorChain, Rejection};
 use pin_project_lite::pin_project;
 use std::{
     fmt,
-    future::{Future, IntoFuture},
+    future::Future,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -21,24 +21,6 @@ pub trait Admit<R> {
     /// # Errors
     /// The refusal.
     fn admit(&self, request: &R) -> Result<Self::Permit, Rejection>;
-}
-
-/// What a call holds while it is under way. Dropped without [`record`](Self::record), the call was cancelled.
-pub trait AdmitPermit {
-    /// The call ended like this.
-    fn record(self, class: Class);
-}
-
-/// Runs `work` under `permit`. The work is dropped before the permit.
-pub(super) async fn run<P, C, W, T, E>(permit: P, classifier: C, work: W) -> Result<T, CallError<E>>
-where
-    P: AdmitPermit,
-    C: Classify<T, E>,
-    W: IntoFuture<Output = Result<T, E>>,
-{
-    let result = work.into_future().await;
-    permit.record(classifier.classify(result.as_ref()));
-    result.map_err(CallError::Inner)
 }
 
 /// Guards a service with a policy that lets in or refuses: see [`Admit`].
@@ -117,9 +99,9 @@ where
     fn call(&mut self, request: R) -> Self::Future {
         match self.policy.admit(&request) {
             Err(rejection) => AdmitFuture { call: None, held: None, rejection: Some(rejection) },
-            Ok(permit) => {
+            Ok(mut permit) => {
                 // Called while the permit is held: work may begin in `call`, and panic there.
-                let call = self.inner.call(request);
+                let call = permit.watch(|| self.inner.call(request));
                 AdmitFuture {
                     call: Some(call),
                     held: Some((permit, self.classifier.clone())),
@@ -157,17 +139,16 @@ where
             return Poll::Ready(Err(Box::new(rejection)));
         }
         let Some(call) = this.call.as_mut().as_pin_mut() else { return Poll::Pending };
-        // Out of the future while it is polled, so that a panic drops the permit while it unwinds, not later.
-        let held = this.held.take();
-        let Poll::Ready(result) = call.poll(cx) else {
-            *this.held = held;
+        // Out of the future while it is polled: should that panic, whoever catches it cannot poll the call again.
+        let Some((mut permit, classifier)) = this.held.take() else { return Poll::Pending };
+        let Poll::Ready(result) = permit.watch(|| call.poll(cx)) else {
+            *this.held = Some((permit, classifier));
             return Poll::Pending;
         };
         this.call.set(None);
         let result = result.map_err(Into::into);
-        if let Some((permit, classifier)) = held {
-            permit.record(classifier.classify(result.as_ref()));
-        }
+        let class = permit.watch(|| classifier.classify(result.as_ref()));
+        permit.record(class);
         Poll::Ready(result)
     }
 }

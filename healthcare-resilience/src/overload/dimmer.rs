@@ -1,11 +1,11 @@
 use super::{
     OverloadConfigError, Priority,
-    admit::{Admit, AdmitPermit},
+    admit::Admit,
     brightness::{Brightness, Settings},
     error::Check,
 };
 use crate::{
-    CallError, Class, Clock, Moment, RejectReason, Rejection,
+    AdmitPermit, CallError, Class, Clock, Moment, RejectReason, Rejection,
     metrics::{PolicyMetrics, Reading},
     sync::{
         Mutex,

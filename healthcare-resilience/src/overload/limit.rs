@@ -1,14 +1,15 @@
 use super::{
-    admit::{self, Admit, AdmitPermit},
+    admit::Admit,
     controller::{Controller, Settings},
     in_flight::InFlight,
     limit_build::LimitBuilder,
     samples::Sample,
 };
 use crate::{
-    CallError, Causes, Class, Classify, Clock, Moment, RejectReason, Rejection,
+    AdmitPermit, CallError, Causes, Class, Classify, Clock, Moment, RejectReason, Rejection,
+    admitted::{self, Admitted, End, Ledger},
     bulkhead::held::Held,
-    metrics::{Outcome, PolicyMetrics, Reading},
+    metrics::{PolicyMetrics, Reading},
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -143,18 +144,18 @@ impl AdaptiveLimit {
         C: Classify<T, E>,
         W: IntoFuture<Output = Result<T, E>>,
     {
-        admit::run(self.try_acquire()?, classifier, work).await
+        admitted::run(self.try_acquire()?, classifier, work).await
     }
 
     /// Lets a call in if it fits into a share of the limit.
     pub(super) fn take(&self, share: f64) -> Option<LimitPermit<'_>> {
         let entered = self.shared.enter(share)?;
-        Some(LimitPermit { shared: Held::Borrowed(&self.shared), entered: Some(entered) })
+        Some(LimitPermit(Admitted::new(Held::Borrowed(&self.shared), entered)))
     }
 
     pub(super) fn take_owned(&self, share: f64) -> Option<LimitPermit<'static>> {
         let entered = self.shared.enter(share)?;
-        Some(LimitPermit { shared: Held::Shared(self.shared.clone()), entered: Some(entered) })
+        Some(LimitPermit(Admitted::new(Held::Shared(self.shared.clone()), entered)))
     }
 
     pub(super) fn settings(&self) -> Settings {
@@ -183,19 +184,7 @@ impl Shared {
         Some(Entered { began, in_flight })
     }
 
-    fn leave(&self, entered: Entered, class: Option<Class>) {
-        let in_flight_at_end = self.in_flight.give_back();
-        self.metrics.add(Reading::InFlight, -1.0);
-        let is_dropped = match class {
-            Some(Class::Success) => false,
-            Some(class) if class.is_failure() => true,
-            Some(_) => return,
-            None if std::thread::panicking() => true,
-            None => return,
-        };
-        if self.is_fixed {
-            return;
-        }
+    fn learn(&self, entered: Entered, in_flight_at_end: usize, is_dropped: bool) {
         // The first call of a burst began alone and was slowed by the others: both ends count.
         let in_flight = entered.in_flight.max(in_flight_at_end);
         let sample = Sample { began: entered.began, ended: self.clock.now(), in_flight, is_dropped };
@@ -210,9 +199,28 @@ impl Shared {
     }
 }
 
+impl Ledger for Shared {
+    type Entry = Entered;
+
+    fn close(&self, entered: Entered, end: End) {
+        let in_flight_at_end = self.in_flight.give_back();
+        self.metrics.add(Reading::InFlight, -1.0);
+        self.metrics.call(end.into());
+        let is_dropped = match end {
+            End::Class(Class::Success) => false,
+            End::Class(class) if !class.is_failure() => return,
+            End::Class(_) | End::Panicked => true,
+            End::Cancelled => return,
+        };
+        if !self.is_fixed {
+            self.learn(entered, in_flight_at_end, is_dropped);
+        }
+    }
+}
+
 /// What is known of a call when it begins.
 #[derive(Debug, Clone, Copy)]
-struct Entered {
+pub(crate) struct Entered {
     began: Moment,
     in_flight: usize,
 }
@@ -220,37 +228,25 @@ struct Entered {
 /// The permission for one call, from an [`AdaptiveLimit`] or a [`Shedder`](crate::Shedder).
 ///
 /// Tell it how the call ended with [`record`](Self::record). Dropped without that, the call was cancelled and says
-/// nothing; dropped by a panic it counts as a failure, and the panic goes on.
+/// nothing. A panic counts as a failure where the permit [watches](AdmitPermit::watch) it, as plain calls and layers do.
 #[derive(Debug)]
 #[must_use = "the call is permitted while this is held, and neutral when it is dropped without record()"]
-pub struct LimitPermit<'a> {
-    shared: Held<'a, Shared>,
-    /// Gone when the result was recorded.
-    entered: Option<Entered>,
-}
+pub struct LimitPermit<'a>(Admitted<Held<'a, Shared>>);
 
 impl LimitPermit<'_> {
     /// The call ended like this.
     pub fn record(mut self, class: Class) {
-        if let Some(entered) = self.entered.take() {
-            self.shared.leave(entered, Some(class));
-            self.shared.metrics.call(Outcome::from(class));
-        }
-    }
-}
-
-impl Drop for LimitPermit<'_> {
-    fn drop(&mut self) {
-        if let Some(entered) = self.entered.take() {
-            self.shared.leave(entered, None);
-            self.shared.metrics.call(Outcome::unfinished());
-        }
+        self.0.close(End::Class(class));
     }
 }
 
 impl AdmitPermit for LimitPermit<'_> {
     fn record(self, class: Class) {
         LimitPermit::record(self, class);
+    }
+
+    fn panicked(&mut self) {
+        self.0.close(End::Panicked);
     }
 }
 

@@ -21,7 +21,7 @@ mod throttle_build;
 mod warm_up;
 
 pub use self::{
-    admit::{Admit, AdmitFuture, AdmitLayer, AdmitPermit, AdmitService},
+    admit::{Admit, AdmitFuture, AdmitLayer, AdmitService},
     algorithm::{Aimd, Gradient, LimitAlgorithm, Vegas},
     dimmer::{Dimmer, DimmerBuilder, DimmerPermit, Optional},
     error::OverloadConfigError,

@@ -1,11 +1,8 @@
 use super::{
-    AdaptiveLimit, LimitPermit, OverloadConfigError, Prioritize, Priority,
-    admit::{self, Admit},
-    cohort,
-    error::Check,
-    limit_build::LimitBuilder,
+    AdaptiveLimit, LimitPermit, OverloadConfigError, Prioritize, Priority, admit::Admit, cohort,
+    error::Check, limit_build::LimitBuilder,
 };
-use crate::{CallError, Causes, Classify, Clock, RejectReason, Rejection, metrics::PolicyMetrics};
+use crate::{CallError, Causes, Classify, Clock, RejectReason, Rejection, admitted, metrics::PolicyMetrics};
 use std::{error::Error, future::IntoFuture, hash::Hash, sync::Arc};
 
 /// Refuses what matters least when not everything can be served. Cheap to clone; every clone is the same shedder.
@@ -165,7 +162,7 @@ impl Shedder {
         C: Classify<T, E>,
         W: IntoFuture<Output = Result<T, E>>,
     {
-        admit::run(self.try_acquire(priority)?, classifier, work).await
+        admitted::run(self.try_acquire(priority)?, classifier, work).await
     }
 
     pub(super) fn limit(&self) -> &AdaptiveLimit {

@@ -1,12 +1,13 @@
 use super::{
-    admit::{self, Admit, AdmitPermit},
+    admit::Admit,
     attempts::Attempts,
     throttle_build::{Rule, ThrottleBuilder},
 };
 use crate::{
-    CallError, Causes, Class, Classify, Clock, RejectReason, Rejection,
+    AdmitPermit, CallError, Causes, Class, Classify, Clock, RejectReason, Rejection,
+    admitted::{self, Admitted, End, Ledger},
     bulkhead::held::Held,
-    metrics::{Outcome, PolicyMetrics},
+    metrics::PolicyMetrics,
     sync::Mutex,
 };
 use std::{error::Error, future::IntoFuture, sync::Arc, time::Duration};
@@ -92,7 +93,7 @@ impl Throttle {
     /// `Throttled` when it is left out.
     pub fn try_acquire(&self) -> Result<ThrottlePermit<'_>, Rejection> {
         let counted = self.shared.draw()?;
-        Ok(ThrottlePermit { shared: Held::Borrowed(&self.shared), counted: Some(counted) })
+        Ok(ThrottlePermit(Admitted::new(Held::Borrowed(&self.shared), counted)))
     }
 
     /// As [`try_acquire`](Self::try_acquire), with a permit that can move to another task or thread.
@@ -101,7 +102,7 @@ impl Throttle {
     /// `Throttled` when the call is left out.
     pub fn try_acquire_owned(&self) -> Result<ThrottlePermit<'static>, Rejection> {
         let counted = self.shared.draw()?;
-        Ok(ThrottlePermit { shared: Held::Shared(self.shared.clone()), counted: Some(counted) })
+        Ok(ThrottlePermit(Admitted::new(Held::Shared(self.shared.clone()), counted)))
     }
 
     /// Runs `work` or leaves it out. An error means that the callee refused, unless it is the refusal of a policy further
@@ -138,7 +139,7 @@ impl Throttle {
         C: Classify<T, E>,
         W: IntoFuture<Output = Result<T, E>>,
     {
-        admit::run(self.try_acquire()?, classifier, work).await
+        admitted::run(self.try_acquire()?, classifier, work).await
     }
 }
 
@@ -157,53 +158,47 @@ impl Shared {
         }
         Ok(counted)
     }
+}
 
-    fn end(&self, counted: u64, class: Option<Class>) {
+impl Ledger for Shared {
+    /// The slice of the window that the call was counted in.
+    type Entry = u64;
+
+    fn close(&self, counted: u64, end: End) {
         let now = self.clock.now();
         let mut state = self.state.lock();
-        match class {
-            Some(Class::Success | Class::Ignored) => state.attempts.end(now, true),
-            Some(class) if class.is_failure() => state.attempts.end(now, false),
-            None if std::thread::panicking() => state.attempts.end(now, false),
-            Some(_) | None => state.attempts.forget(now, counted),
+        match end {
+            End::Class(Class::Success | Class::Ignored) => state.attempts.end(now, true),
+            End::Class(Class::Rejected) | End::Cancelled => state.attempts.forget(now, counted),
+            End::Class(_) | End::Panicked => state.attempts.end(now, false),
         }
+        drop(state);
+        self.metrics.call(end.into());
     }
 }
 
 /// The permission for one call, from [`Throttle::try_acquire`].
 ///
 /// Tell it how the call ended with [`record`](Self::record). Dropped without that, the call was cancelled and is not
-/// counted; dropped by a panic it counts as a failure, and the panic goes on.
+/// counted. A panic counts as a failure where the permit [watches](AdmitPermit::watch) it, as plain calls and layers do.
 #[derive(Debug)]
 #[must_use = "a call whose permit is dropped without record() is not counted"]
-pub struct ThrottlePermit<'a> {
-    shared: Held<'a, Shared>,
-    /// Where it was counted; gone when the result was recorded.
-    counted: Option<u64>,
-}
+pub struct ThrottlePermit<'a>(Admitted<Held<'a, Shared>>);
 
 impl ThrottlePermit<'_> {
     /// The call ended like this.
     pub fn record(mut self, class: Class) {
-        if let Some(counted) = self.counted.take() {
-            self.shared.end(counted, Some(class));
-            self.shared.metrics.call(Outcome::from(class));
-        }
-    }
-}
-
-impl Drop for ThrottlePermit<'_> {
-    fn drop(&mut self) {
-        if let Some(counted) = self.counted.take() {
-            self.shared.end(counted, None);
-            self.shared.metrics.call(Outcome::unfinished());
-        }
+        self.0.close(End::Class(class));
     }
 }
 
 impl AdmitPermit for ThrottlePermit<'_> {
     fn record(self, class: Class) {
         ThrottlePermit::record(self, class);
+    }
+
+    fn panicked(&mut self) {
+        self.0.close(End::Panicked);
     }
 }
 

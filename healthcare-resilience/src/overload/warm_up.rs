@@ -1,11 +1,7 @@
-use super::{
-    OverloadConfigError,
-    admit::{Admit, AdmitPermit},
-    error::Check,
-    in_flight::InFlight,
-};
+use super::{OverloadConfigError, admit::Admit, error::Check, in_flight::InFlight};
 use crate::{
-    CallError, Class, Clock, Moment, RejectReason, Rejection,
+    AdmitPermit, CallError, Class, Clock, Moment, RejectReason, Rejection,
+    admitted::{Admitted, End, Ledger},
     bulkhead::held::Held,
     metrics::{PolicyMetrics, Reading},
     sync::atomic::{AtomicU64, Ordering},
@@ -119,7 +115,7 @@ impl WarmUp {
     /// `WarmingUp` otherwise, with the time after which one more may be under way.
     pub fn try_acquire(&self) -> Result<WarmUpPermit<'_>, Rejection> {
         let is_counted = self.shared.enter()?;
-        Ok(WarmUpPermit { shared: Held::Borrowed(&self.shared), is_counted })
+        Ok(WarmUpPermit { _place: Admitted::new(Held::Borrowed(&self.shared), is_counted) })
     }
 
     /// As [`try_acquire`](Self::try_acquire), with a permit that can move to another task or thread.
@@ -128,7 +124,7 @@ impl WarmUp {
     /// As [`try_acquire`](Self::try_acquire).
     pub fn try_acquire_owned(&self) -> Result<WarmUpPermit<'static>, Rejection> {
         let is_counted = self.shared.enter()?;
-        Ok(WarmUpPermit { shared: Held::Shared(self.shared.clone()), is_counted })
+        Ok(WarmUpPermit { _place: Admitted::new(Held::Shared(self.shared.clone()), is_counted) })
     }
 
     /// Runs `work` if it is let in.
@@ -180,21 +176,23 @@ impl Shared {
     }
 }
 
+impl Ledger for Shared {
+    /// Whether the call is counted.
+    type Entry = bool;
+
+    fn close(&self, is_counted: bool, _: End) {
+        if is_counted {
+            self.in_flight.give_back();
+            self.metrics.add(Reading::InFlight, -1.0);
+        }
+    }
+}
+
 /// The permission for one call, from a [`WarmUp`]; its place is free when it is dropped.
 #[derive(Debug)]
 #[must_use = "the place is held only as long as its permit lives"]
 pub struct WarmUpPermit<'a> {
-    shared: Held<'a, Shared>,
-    is_counted: bool,
-}
-
-impl Drop for WarmUpPermit<'_> {
-    fn drop(&mut self) {
-        if self.is_counted {
-            self.shared.in_flight.give_back();
-            self.shared.metrics.add(Reading::InFlight, -1.0);
-        }
-    }
+    _place: Admitted<Held<'a, Shared>>,
 }
 
 impl AdmitPermit for WarmUpPermit<'_> {

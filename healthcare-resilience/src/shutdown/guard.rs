@@ -1,17 +1,22 @@
 use super::{CutOff, Stage, Token};
+use crate::admitted::watched;
 use std::future::{Future, IntoFuture};
 
 /// Work in flight. The stage waits for it until it is dropped or the deadline passes.
+///
+/// The report counts a panic of work that [`run`](Self::run) or [`Stage::spawn`] runs. One that drops a guard in hand may
+/// come from anything in the same task, and is not counted.
 #[derive(Debug)]
 #[must_use = "the work is in flight only as long as its guard lives"]
 pub struct Guard {
     stage: Stage,
     name: &'static str,
+    has_panicked: bool,
 }
 
 impl Guard {
     pub(crate) const fn new(stage: Stage, name: &'static str) -> Self {
-        Self { stage, name }
+        Self { stage, name, has_panicked: false }
     }
 
     /// A token of the stage, for work that ends itself.
@@ -29,12 +34,13 @@ impl Guard {
         // still holds something.
         let held = (work.into_future(), self);
         async move {
-            let (work, guard) = held;
-            let work = std::pin::pin!(work);
+            let (work, mut guard) = held;
+            let stage = guard.stage.clone();
+            let work = std::pin::pin!(watched(|| work, || guard.has_panicked = true));
             tokio::select! {
                 biased;
                 output = work => Ok(output),
-                () = guard.stage.until_cut() => Err(CutOff { stage: guard.stage.name() }),
+                () = stage.until_cut() => Err(CutOff { stage: stage.name() }),
             }
         }
     }
@@ -42,6 +48,6 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.stage.leave(self.name, std::thread::panicking());
+        self.stage.leave(self.name, self.has_panicked);
     }
 }

@@ -59,7 +59,7 @@ pub struct StageReport {
     pub cut_off: Vec<(&'static str, usize)>,
     /// Of the work cut off, what had still not let go when the stage was left: it blocks or ignores its token.
     pub stuck: Vec<(&'static str, usize)>,
-    /// Work that panicked, since the program began.
+    /// Work that was run under a guard and panicked, since the program began.
     pub panicked: usize,
     /// From the stop of the stage until it was left.
     pub took: Duration,

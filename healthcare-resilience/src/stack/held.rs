@@ -3,7 +3,7 @@ use crate::Class;
 
 /// The permits of a call, or of one of its tries, outermost first. Nothing is allocated for them.
 ///
-/// They are given back innermost first; whatever is left when this is dropped was cancelled, or panicked.
+/// They are given back innermost first; whatever is left when this is dropped was cancelled.
 #[derive(Debug)]
 pub(super) struct Held<'a> {
     permits: [Option<(usize, Permit<'a>)>; STEPS_MAX],
@@ -33,6 +33,13 @@ impl<'a> Held<'a> {
     pub(super) fn record(&mut self, class: Class) {
         while let Some((_, permit)) = self.pop() {
             permit.record(class);
+        }
+    }
+
+    /// Tells every permit that the call's own code panicked.
+    pub(super) fn panicked(&mut self) {
+        while let Some((_, permit)) = self.pop() {
+            permit.panicked();
         }
     }
 

@@ -1,6 +1,8 @@
-use crate::{BreakerPermit, BulkheadPermit, Class, LimitPermit, ThrottlePermit, WarmUpPermit};
+use crate::{
+    AdmitPermit as _, BreakerPermit, BulkheadPermit, Class, LimitPermit, ThrottlePermit, WarmUpPermit,
+};
 
-/// What a step gave a call. Dropped without [`record`](Self::record) the call was cancelled, or panicked.
+/// What a step gave a call. Dropped without [`record`](Self::record) the call was cancelled.
 #[derive(Debug)]
 pub(super) enum Permit<'a> {
     Breaker(BreakerPermit<'a>),
@@ -20,6 +22,16 @@ impl Permit<'_> {
             Self::WarmUp(permit) => drop(permit),
             // How it ended is all the same to a place.
             Self::Bulkhead(permit) => drop(permit),
+        }
+    }
+
+    /// The call's own code panicked.
+    pub(super) fn panicked(mut self) {
+        match &mut self {
+            Self::Breaker(permit) => permit.panicked(),
+            Self::Limit(permit) => permit.panicked(),
+            Self::Throttle(permit) => permit.panicked(),
+            Self::WarmUp(_) | Self::Bulkhead(_) => {}
         }
     }
 }

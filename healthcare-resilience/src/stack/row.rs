@@ -8,7 +8,8 @@ use super::{
     within::{InContext, Over, Within},
 };
 use crate::{
-    CallError, Class, Classify, Clock, Elapsed, Priority, RejectReason, Rejection, deadline::Context,
+    CallError, Class, Classify, Clock, Elapsed, Priority, RejectReason, Rejection, admitted::watched,
+    deadline::Context,
 };
 use std::{future::Future, time::Duration};
 
@@ -41,7 +42,7 @@ impl<'a> Row<'a> {
                 return rejection.into();
             }
         };
-        let mut ending = work(end).await;
+        let mut ending = watched(|| work(end), || held.panicked()).await;
         match ending.verdict {
             Verdict::Class(class) => held.record(class),
             Verdict::Over(level) => {

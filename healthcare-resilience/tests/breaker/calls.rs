@@ -3,7 +3,8 @@
 use crate::script::{Player, plain, play};
 use futures_util::FutureExt as _;
 use healthcare_resilience::{
-    BreakerLayer, BreakerSnapshot, BreakerState, CallError, CircuitBreaker, Class, RejectReason,
+    AdmitPermit as _, BreakerLayer, BreakerSnapshot, BreakerState, CallError, CircuitBreaker, Class,
+    RejectReason,
 };
 use std::{
     future::{Future, pending, poll_fn},
@@ -160,8 +161,8 @@ async fn a_panic_is_a_failure_and_goes_on() {
     let player = half_open();
     let breaker = player.breaker.clone();
     let thread = std::thread::spawn(move || {
-        let _permit = breaker.try_acquire_owned().unwrap();
-        panic!("thread");
+        let mut permit = breaker.try_acquire_owned().unwrap();
+        permit.watch(|| panic!("thread"))
     });
     assert!(thread.join().is_err());
     is_failure(&player, "thread");

@@ -1,6 +1,7 @@
 //! The circuit breaker, by what it promises.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod beside;
 mod build;
 mod calls;
 mod clocks;

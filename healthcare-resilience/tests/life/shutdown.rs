@@ -227,6 +227,25 @@ async fn a_panic_is_counted_and_releases_its_guard() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_panic_beside_work_is_not_counted_as_its_own() {
+    let (shutdown, http, _) = two_stages();
+    let beside = async {
+        tokio::task::yield_now().await;
+        panic!("a bug elsewhere")
+    };
+    let work = http.enter("request").unwrap().run(pending::<()>());
+    let by_hand = http.enter("request").unwrap();
+    let both = tokio::spawn(async move {
+        let _by_hand = by_hand;
+        let _ended: (_, std::convert::Infallible) = tokio::join!(work, beside);
+    });
+    assert!(both.await.unwrap_err().is_panic());
+    assert_eq!(http.in_flight(), 0);
+    shutdown.begin();
+    assert_eq!(shutdown.drain().await.stages[0].panicked, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn work_dropped_after_any_number_of_polls_is_no_longer_in_flight_and_goes_before_its_guard() {
     struct Looks(Stage, Arc<Mutex<Vec<usize>>>);
     impl Drop for Looks {

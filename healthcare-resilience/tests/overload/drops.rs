@@ -3,7 +3,7 @@
 
 use crate::{Never, stepping};
 use healthcare_resilience::{
-    AdaptiveLimit, Aimd, CallError, Class, Clock, Priority, Shedder, Throttle, WarmUp,
+    AdaptiveLimit, AdmitLayer, Aimd, CallError, Class, Clock, Priority, Shedder, Throttle, WarmUp,
 };
 use std::{
     future::{Future, poll_fn},
@@ -12,6 +12,8 @@ use std::{
     task::{Context, Poll, Waker},
     time::Duration,
 };
+use tower_layer::Layer as _;
+use tower_service::Service;
 
 fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
@@ -98,6 +100,41 @@ fn a_panic_in_the_classifier_goes_on_and_is_a_failure() {
     let mut call = Box::pin(all.throttle.call_with(classify, pending(0)));
     assert!(catch_unwind(AssertUnwindSafe(|| poll_once(call.as_mut()))).is_err());
     assert!(all.throttle.chance() > 0.4);
+}
+
+/// A panic beside a call, in the same task, drops the call while it unwinds. It is not the call's.
+#[test]
+fn a_panic_beside_a_call_only_cancels_it() {
+    let all = All::new();
+    let beside = async || -> Result<(), Never> { panic!("beside") };
+    let mut task = Box::pin(async {
+        let _ended = futures_util::future::join(all.call(pending(9)), beside()).await;
+    });
+    assert!(catch_unwind(AssertUnwindSafe(|| poll_once(task.as_mut()))).is_err());
+    all.assert_as_new();
+
+    let mut service = AdmitLayer::new(all.limit.clone()).layer(Hanging);
+    let mut task = Box::pin(async {
+        let _ended = futures_util::future::join(service.call(()), beside()).await;
+    });
+    assert!(catch_unwind(AssertUnwindSafe(|| poll_once(task.as_mut()))).is_err());
+    all.assert_as_new();
+}
+
+struct Hanging;
+
+impl Service<()> for Hanging {
+    type Response = ();
+    type Error = Never;
+    type Future = std::future::Pending<Result<(), Never>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Never>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, (): ()) -> Self::Future {
+        std::future::pending()
+    }
 }
 
 #[test]

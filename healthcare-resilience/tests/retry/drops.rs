@@ -1,6 +1,7 @@
 //! T2: a call that is dropped after any number of polls, or that panics, leaves nothing behind.
 
 use crate::{Counter, Fault, SECOND, plain, poll_once};
+use futures_util::FutureExt as _;
 use healthcare_resilience::{Class, Deadline, Effect, Hedge, RetryBudget, Retryable as _};
 use std::{
     future::ready,
@@ -187,4 +188,21 @@ async fn panics_go_through_a_hedge_and_every_try_has_one_outcome() {
     let judging = |_: Result<&(), &Fault>| -> Class { panic!("judging") };
     panics(hedge.call_with(judging, Effect::Read, || ready(Err::<(), _>(Fault::Down)))).await;
     assert_eq!(hedge.counts().failed, 1);
+}
+
+/// A panic beside a hedge drops its tries while it unwinds. It is not theirs.
+#[tokio::test(start_paused = true)]
+async fn a_panic_beside_a_hedge_only_cancels_its_tries() {
+    let hedge = Hedge::builder("h").after(SECOND).build().unwrap();
+    let beside = async {
+        sleep(SECOND * 2).await;
+        panic!("beside")
+    };
+    let call = hedge.call(Effect::Read, std::future::pending::<Result<(), Fault>>);
+    let task = async move {
+        let _ended: (_, std::convert::Infallible) = futures_util::future::join(call, beside).await;
+    };
+    assert!(AssertUnwindSafe(task).catch_unwind().await.is_err());
+    let counts = hedge.counts();
+    assert_eq!((counts.first, counts.extra, counts.failed, counts.cancelled), (1, 1, 0, 2));
 }

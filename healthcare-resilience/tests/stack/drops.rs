@@ -155,6 +155,43 @@ async fn a_panic_is_a_failure_and_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_panic_beside_a_call_only_cancels_it() {
+    let (whole, laboratory) = (Whole::new(), Laboratory::new(&[(ms(100), Ok(1))]));
+    // Late enough that a hedge is under way, too.
+    let beside = async {
+        tokio::time::sleep(ms(40)).await;
+        panic!("beside")
+    };
+    let task = async {
+        let call = whole.stack.read(|| laboratory.call());
+        let _ended: (_, std::convert::Infallible) = futures_util::future::join(call, beside).await;
+    };
+    assert!(AssertUnwindSafe(task).catch_unwind().await.is_err());
+    assert_eq!((laboratory.made(), laboratory.live(), laboratory.ended()), (2, 0, 0));
+    let seen = whole.breaker.snapshot();
+    assert_eq!((seen.calls, seen.failed, whole.bulkhead.in_flight()), (0, 0, 0));
+}
+
+/// Of two tries under way the one that panics has failed. The other is dropped by it.
+#[tokio::test(start_paused = true)]
+async fn a_try_that_panics_is_not_its_siblings_failure() {
+    let whole = Whole::new();
+    let tries = std::sync::atomic::AtomicU32::new(0);
+    let work = || {
+        let is_extra = tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) > 0;
+        async move {
+            tokio::time::sleep(ms(40)).await;
+            assert!(!is_extra, "the further try");
+            tokio::time::sleep(ms(100)).await;
+            Ok::<u8, Trouble>(1)
+        }
+    };
+    assert!(AssertUnwindSafe(whole.stack.read(work)).catch_unwind().await.is_err());
+    let seen = whole.breaker.snapshot();
+    assert_eq!((seen.calls, seen.failed), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_panic_of_what_makes_the_work_is_a_failure_too() {
     let whole = Whole::new();
     let work = || -> std::future::Ready<Result<u8, Trouble>> { panic!("while making the request") };
