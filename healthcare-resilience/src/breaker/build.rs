@@ -97,7 +97,7 @@ impl BreakerBuilder {
         self
     }
 
-    /// A call that takes `after` or longer is slow, whether it fails or not, and the circuit opens when `part` of the
+    /// A call that takes `after` or longer is slow, whether it ends well, fails or is dropped by then, and the circuit opens when `part` of the
     /// calls were slow, or more; half-open as well. Slow calls are not watched when never called. Watching costs two
     /// readings of the clock a call.
     pub const fn slow_calls(mut self, after: Duration, part: f64) -> Self {

@@ -2,13 +2,13 @@ use super::{
     BreakerBuilder, BreakerEvent, BreakerEvents, BreakerPermit, BreakerSnapshot, BreakerState,
     OwnedBreakerPermit,
     build::Kind,
-    machine::{Machine, Ticket, Verdict},
+    machine::{Machine, Recorded, Ticket, Verdict},
     rules::Rules,
     word::Word,
 };
 use crate::{
     CallError, Causes, Class, Classify, Clock, Guarded, Moment, Rejection,
-    admitted::{self, Admitted, End, Ledger},
+    admitted::{self, Admitted, End, Ledger, watch},
     metrics::{Outcome, PolicyMetrics, Reading},
 };
 use std::{
@@ -32,7 +32,8 @@ const EVENTS_KEPT: usize = 32;
 ///   and at the very end of the open time the first probe goes. A good call never opens a circuit.
 /// * **A permit is of its time.** What a call says after the state it was let through in is over changes nothing, and is
 ///   counted as [`stale`](BreakerSnapshot::stale).
-/// * **A call that is cancelled, ignored or rejected further in is neutral**: nothing is recorded, however long it took.
+/// * **A call that is ignored or rejected further in is neutral**: nothing is recorded, however long it took. So is one that
+///   is cancelled, but for its slowness: where slow calls are watched, one that is dropped after the slow time was slow.
 /// * **Half-open ends.** A probe that has not come back within its lease loses its place to the next call that asks.
 /// * **The clock is read only where it matters**: without a time window and without slow calls a call that goes well
 ///   reads none. When all is well, such a call writes nothing that others read.
@@ -117,7 +118,7 @@ impl CircuitBreaker {
     /// Runs `work` if the circuit lets it through. An error counts as a failure, unless it is the refusal of a policy
     /// further in: see [`Causes`], and [`call_with`](Self::call_with) for errors that are no `Error`.
     ///
-    /// Dropping the future drops `work`, and the call is neutral.
+    /// Dropping the future drops `work`, and the call is neutral unless it was slow already.
     ///
     /// # Errors
     /// [`CallError::Rejected`] when it was not run, [`CallError::Inner`] when it failed.
@@ -276,7 +277,11 @@ impl Shared {
         };
         let needs_time = self.machine.needs_time(&ticket, verdict);
         let now = if needs_time { self.clock.now() } else { Moment::START };
-        let recorded = self.machine.record(ticket, verdict, now);
+        self.ended(self.machine.record(ticket, verdict, now), outcome);
+    }
+
+    #[inline]
+    fn ended(&self, recorded: Recorded, outcome: Outcome) {
         if recorded.has_changed {
             self.tell();
         }
@@ -289,6 +294,11 @@ impl Shared {
         if !self.machine.begin_telling() {
             return;
         }
+        // A recorder of metrics and the waker of a listener are others' code. Should they panic, the next change is told.
+        watch(|| self.tell_all(), || self.machine.stop_telling());
+    }
+
+    fn tell_all(&self) {
         while let Some(change) = self.machine.next_change() {
             self.metrics.set(Reading::State, gauge(change.to));
             self.metrics.event(if change.from == change.to {
@@ -316,8 +326,9 @@ impl Ledger for Shared {
             // What panics would do so again.
             End::Panicked => self.settle(ticket, Class::Permanent, end.into()),
             End::Cancelled => {
-                self.machine.give_back(ticket);
-                self.metrics.call(end.into());
+                let is_timed = self.machine.rules().slow.is_some();
+                let now = if is_timed { self.clock.now() } else { Moment::START };
+                self.ended(self.machine.cancel(ticket, now), end.into());
             }
         }
     }

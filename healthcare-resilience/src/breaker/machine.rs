@@ -44,6 +44,8 @@ pub(crate) struct Ticket {
 pub(crate) enum Verdict {
     Good,
     Failed(Class),
+    /// It was dropped after the slow time: nobody knows how it would have ended, but slow it was.
+    Left,
     /// It says nothing of the callee.
     Neutral,
 }
@@ -237,7 +239,7 @@ impl Machine {
     #[inline]
     pub(crate) fn record(&self, ticket: Ticket, verdict: Verdict, now: Moment) -> Recorded {
         let rules = self.rules();
-        let is_slow = rules.slow.is_some_and(|slow| now >= ticket.begun.after(slow.after));
+        let is_slow = self.is_slow(&ticket, now);
         if !ticket.word.is_half_open() {
             if self.word() != ticket.word {
                 return self.stale();
@@ -310,16 +312,26 @@ impl Machine {
         }
     }
 
-    /// Takes back a permit whose call was dropped: nothing is known of it, and its place is free.
+    /// Takes back a permit whose call was dropped. Nothing is known of it, and its place is free, except that one that
+    /// took so long was slow: a callee that hangs would not be seen otherwise where no caller waits for it. `now` is
+    /// looked at where slow calls are watched.
     #[inline]
-    pub(crate) fn give_back(&self, ticket: Ticket) {
-        if !ticket.word.is_half_open() {
-            return;
+    pub(crate) fn cancel(&self, ticket: Ticket, now: Moment) -> Recorded {
+        if self.is_slow(&ticket, now) {
+            return self.record(ticket, Verdict::Left, now);
         }
-        let mut core = self.core.0.lock();
-        if self.word() == ticket.word {
-            core.probes_out = core.probes_out.saturating_sub(1);
+        if ticket.word.is_half_open() {
+            let mut core = self.core.0.lock();
+            if self.word() == ticket.word {
+                core.probes_out = core.probes_out.saturating_sub(1);
+            }
         }
+        Recorded::default()
+    }
+
+    #[inline]
+    fn is_slow(&self, ticket: &Ticket, now: Moment) -> bool {
+        self.rules().slow.is_some_and(|slow| now >= ticket.begun.after(slow.after))
     }
 
     fn open(&self, core: &mut Core, reason: Tally, cause: BreakerCause, now: Moment) {
@@ -397,6 +409,11 @@ impl Machine {
     pub(crate) fn begin_telling(&self) -> bool {
         let mut core = self.core.0.lock();
         !std::mem::replace(&mut core.is_telling, true)
+    }
+
+    /// The teller could not go on. What is left is told with the next change.
+    pub(crate) fn stop_telling(&self) {
+        self.core.0.lock().is_telling = false;
     }
 
     pub(crate) fn next_change(&self) -> Option<Change> {

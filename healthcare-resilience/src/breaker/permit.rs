@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// The permission for one call, from [`CircuitBreaker::try_acquire`](crate::CircuitBreaker::try_acquire).
 ///
 /// Tell it how the call ended with [`record`](Self::record). Dropped without that, the call counts as cancelled: nothing
-/// is recorded, and the place of a probe is free at once. A panic counts as a failure where the permit
+/// is recorded unless it was slow already, and the place of a probe is free at once. A panic counts as a failure where the permit
 /// [watches](AdmitPermit::watch) it, as [`call`](crate::CircuitBreaker::call) and the layer do.
 #[derive(Debug)]
 #[must_use = "the call is permitted while this is held, and neutral when it is dropped without record()"]

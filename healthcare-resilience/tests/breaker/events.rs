@@ -137,6 +137,35 @@ fn a_listener_may_use_the_breaker_while_it_is_told() {
     );
 }
 
+/// A listener's waker is its own code. Should it panic, the others still hear of what comes.
+#[test]
+fn a_waker_that_panics_does_not_end_the_telling() {
+    struct Broken;
+    impl Wake for Broken {
+        fn wake(self: Arc<Self>) {
+            panic!("a bug of the listener's");
+        }
+    }
+    let breaker = play(plain().consecutive(1), "").breaker;
+    let (mut events, mut others) = (breaker.events(), breaker.events());
+    {
+        let mut next = Box::pin(events.next());
+        let waker = Waker::from(Arc::new(Broken));
+        assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| breaker.trip())).is_err());
+    }
+    breaker.reset();
+    breaker.force_open();
+    assert_eq!(
+        heard(&mut others),
+        [
+            "case: closed to open: by_hand",
+            "case: open to closed: by_hand",
+            "case: closed to forced_open: by_hand"
+        ]
+    );
+}
+
 /// Threads that change the state at once: events come in the order of their numbers, and each begins where the one before
 /// ended.
 #[test]

@@ -79,16 +79,20 @@ impl Model {
         self.refused += u64::from(!is_admitted);
         is_admitted
     }
+    fn is_slow(&self, took: u64) -> bool {
+        self.rules.slow_percent.is_some() && took >= SLOW.as_millis() as u64
+    }
     fn end(&mut self, turn: u64, took: u64, how: char) {
         if turn != self.turn {
-            self.stale += u64::from(how != 'c');
+            self.stale += u64::from(how != 'c' || self.is_slow(took));
             return;
         }
         self.out -= usize::from(self.state == BreakerState::HalfOpen);
-        if !matches!(how, 's' | 'f') || self.state == BreakerState::Disabled {
+        let is_slow = self.is_slow(took);
+        let is_result = matches!((how, is_slow), ('s' | 'f', _) | ('c', true));
+        if !is_result || self.state == BreakerState::Disabled {
             return;
         }
-        let is_slow = self.rules.slow_percent.is_some() && took >= SLOW.as_millis() as u64;
         self.results.push((self.time * 32 / WINDOW_MS, how == 'f', is_slow));
         let (seen, of) = (self.seen(), self.rules.probes);
         let over = |part: usize, of, percent| part * 100 >= percent * of;

@@ -1,6 +1,7 @@
 //! What counts, at the very edge.
 
 use crate::script::{Player, plain, play};
+use futures_util::FutureExt as _;
 use healthcare_resilience::{BreakerState, CallError, Class};
 use std::time::Duration;
 
@@ -19,13 +20,13 @@ fn five_outcomes_slow_and_not() {
         ("F", "#1/1/1"),
         ("I", "#0/0/0"),
         ("R", "#0/0/0"),
-        ("C", "#0/0/0"),
+        ("C", "#1/0/1"),
     ] {
         // Two seconds are slow at two seconds: the edge belongs to slow.
         play(rules(), &format!("{word} {counts} stale=0 =closed"));
         let probe = match word {
             "s" => "=closed",
-            "f" | "F" | "S" => "=open",
+            "f" | "F" | "S" | "C" => "=open",
             _ => "=half_open out=0 s =closed",
         };
         play(rules(), &format!("trip +30s {word} {probe} stale=0"));
@@ -36,6 +37,39 @@ fn five_outcomes_slow_and_not() {
 fn a_call_just_under_the_slow_time_is_not_slow() {
     let mut player = play(plain().slow_calls(SECOND * 2, 1.0), "( +1999ms )s #1/0/0 ( +2000ms )s #2/0/1");
     player.play("( +1999ms +999999ns )s #3/0/1");
+}
+
+/// A callee that hangs is seen although no caller waits for it.
+#[tokio::test]
+async fn a_call_that_is_dropped_after_the_slow_time_is_slow() {
+    let leave = async |player: &Player, after: Duration| {
+        let mut call = Box::pin(player.breaker.call(std::future::pending::<Result<(), std::io::Error>>()));
+        assert!(call.as_mut().now_or_never().is_none());
+        player.hand.advance(after);
+    };
+    let mut player = play(plain().count_window(10).min_calls(5).slow_calls(SECOND * 2, 0.5), "");
+    leave(&player, Duration::from_millis(1999)).await;
+    player.play("#0/0/0");
+    for _ in 0..5 {
+        player.play("=closed");
+        leave(&player, SECOND * 2).await;
+    }
+    player.play("#5/0/5 =open +30s");
+    // A probe that hangs says the same.
+    leave(&player, SECOND * 2).await;
+    player.play("=open opens=2");
+
+    let player = play(plain().consecutive(2).slow_as_failure(SECOND), "");
+    leave(&player, SECOND).await;
+    leave(&player, SECOND).await;
+    assert_eq!((player.breaker.state(), player.breaker.snapshot().failed), (BreakerState::Open, 2));
+}
+
+/// It is a result, so it can come too late.
+#[test]
+fn a_slow_call_that_is_dropped_in_another_time_is_stale() {
+    play(plain().slow_calls(SECOND, 0.5), "( ( reset +1s )c stale=1 +0s trip )c stale=2 #0/0/0");
+    play(plain().slow_calls(SECOND, 0.5), "( reset )c stale=0 ( disable +1s )c stale=1 ( +1s )c stale=1");
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn acquire_record_and_drop_by_three() {
                 match number {
                     0 => drop(machine.record(ticket, BAD, later)),
                     1 => drop(machine.record(ticket, Verdict::Good, later)),
-                    _ => machine.give_back(ticket),
+                    _ => drop(machine.cancel(ticket, START)),
                 }
                 1
             }
@@ -149,7 +149,7 @@ fn closed_results_are_counted_once() {
             match number {
                 0 => drop(machine.record(ticket, BAD, START)),
                 1 => drop(machine.record(ticket, Verdict::Good, START)),
-                _ => machine.give_back(ticket),
+                _ => drop(machine.cancel(ticket, START)),
             }
             0
         });
