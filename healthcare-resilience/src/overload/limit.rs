@@ -99,7 +99,7 @@ impl AdaptiveLimit {
     /// # Errors
     /// `Overloaded` otherwise.
     pub fn try_acquire(&self) -> Result<LimitPermit<'_>, Rejection> {
-        self.take(1.0).ok_or_else(|| self.overloaded())
+        self.take(Share::ALL).ok_or_else(|| self.overloaded())
     }
 
     /// As [`try_acquire`](Self::try_acquire), with a permit that can move to another task or thread.
@@ -107,7 +107,7 @@ impl AdaptiveLimit {
     /// # Errors
     /// `Overloaded` when the limit is reached.
     pub fn try_acquire_owned(&self) -> Result<LimitPermit<'static>, Rejection> {
-        self.take_owned(1.0).ok_or_else(|| self.overloaded())
+        self.take_owned(Share::ALL).ok_or_else(|| self.overloaded())
     }
 
     /// Runs `work` under the limit. An error shrinks it, unless it is the refusal of a policy further in: see [`Causes`], and
@@ -148,12 +148,12 @@ impl AdaptiveLimit {
     }
 
     /// Lets a call in if it fits into a share of the limit.
-    pub(super) fn take(&self, share: f64) -> Option<LimitPermit<'_>> {
+    pub(super) fn take(&self, share: Share) -> Option<LimitPermit<'_>> {
         let entered = self.shared.enter(share)?;
         Some(LimitPermit(Admitted::new(Held::Borrowed(&self.shared), entered)))
     }
 
-    pub(super) fn take_owned(&self, share: f64) -> Option<LimitPermit<'static>> {
+    pub(super) fn take_owned(&self, share: Share) -> Option<LimitPermit<'static>> {
         let entered = self.shared.enter(share)?;
         Some(LimitPermit(Admitted::new(Held::Shared(self.shared.clone()), entered)))
     }
@@ -174,11 +174,8 @@ impl AdaptiveLimit {
 }
 
 impl Shared {
-    fn enter(&self, share: f64) -> Option<Entered> {
-        let limit = self.limit.load(Ordering::Acquire);
-        // Rounded up, so that whoever has a share has at least one place.
-        let limit = if share < 1.0 { (limit as f64 * share).ceil() as usize } else { limit };
-        let in_flight = self.in_flight.try_take(limit).ok()?;
+    fn enter(&self, share: Share) -> Option<Entered> {
+        let in_flight = self.in_flight.try_take(share.of(self.limit.load(Ordering::Acquire))).ok()?;
         self.metrics.add(Reading::InFlight, 1.0);
         let began = if self.is_fixed { Moment::START } else { self.clock.now() };
         Some(Entered { began, in_flight })
@@ -196,6 +193,24 @@ impl Shared {
         if limit != former {
             self.metrics.set(Reading::Limit, limit as f64);
         }
+    }
+}
+
+/// How much of a limit somebody may use.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    pub(super) part: f64,
+    /// How many others have a greater part. A place is kept for each.
+    pub(super) above: usize,
+}
+
+impl Share {
+    pub(super) const ALL: Self = Self { part: 1.0, above: 0 };
+
+    /// The part, rounded up, without what is kept for others; never nothing.
+    fn of(self, limit: usize) -> usize {
+        let places = if self.part < 1.0 { (limit as f64 * self.part).ceil() as usize } else { limit };
+        places.min(limit.saturating_sub(self.above)).max(1)
     }
 }
 

@@ -1,6 +1,6 @@
 use super::{
     AdaptiveLimit, LimitPermit, OverloadConfigError, Prioritize, Priority, admit::Admit, cohort,
-    error::Check, limit_build::LimitBuilder,
+    error::Check, limit::Share, limit_build::LimitBuilder,
 };
 use crate::{CallError, Causes, Classify, Clock, RejectReason, Rejection, admitted, metrics::PolicyMetrics};
 use std::{error::Error, future::IntoFuture, hash::Hash, sync::Arc};
@@ -18,7 +18,7 @@ use std::{error::Error, future::IntoFuture, hash::Hash, sync::Arc};
 /// use healthcare_resilience::{Class, Priority, Shedder};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let shedder = Shedder::builder("api").max_calls(2).build()?;
-/// let export = shedder.try_acquire(Priority::Background)?; // half of 2 is 1
+/// let export = shedder.try_acquire(Priority::Background)?;
 /// assert!(shedder.try_acquire(Priority::Background).is_err());
 /// let alarm = shedder.try_acquire(Priority::Emergency)?;
 /// alarm.record(Class::Success);
@@ -56,6 +56,14 @@ impl Shares {
         }
     }
 
+    /// Priorities that were given the same share are as one.
+    fn share(&self, priority: Priority) -> Share {
+        let steps = [self.background, self.normal, self.clinical, 1.0];
+        let part = self.of(priority);
+        let above = steps.array_windows().filter(|[lower, upper]| *lower >= part && lower < upper).count();
+        Share { part, above }
+    }
+
     /// Where the shedding of single keys begins: where that of the next lower priority ends.
     const fn below(&self, priority: Priority) -> f64 {
         match priority {
@@ -91,7 +99,7 @@ impl Shedder {
     /// # Errors
     /// `Shed` when it is not, `Overloaded` for an emergency when the limit itself is reached.
     pub fn try_acquire(&self, priority: Priority) -> Result<LimitPermit<'_>, Rejection> {
-        self.shared.limit.take(self.shared.shares.of(priority)).ok_or_else(|| self.refuse(priority))
+        self.shared.limit.take(self.shared.shares.share(priority)).ok_or_else(|| self.refuse(priority))
     }
 
     /// As [`try_acquire`](Self::try_acquire), with a permit that can move to another task or thread.
@@ -99,7 +107,7 @@ impl Shedder {
     /// # Errors
     /// As [`try_acquire`](Self::try_acquire).
     pub fn try_acquire_owned(&self, priority: Priority) -> Result<LimitPermit<'static>, Rejection> {
-        self.shared.limit.take_owned(self.shared.shares.of(priority)).ok_or_else(|| self.refuse(priority))
+        self.shared.limit.take_owned(self.shared.shares.share(priority)).ok_or_else(|| self.refuse(priority))
     }
 
     /// As [`try_acquire`](Self::try_acquire), but sheds a priority by degrees and by key: a clinic, a user. As the use
@@ -228,7 +236,8 @@ impl ShedderBuilder {
     }
 
     /// The shares of the limit, above 0 and at most 1, up to which each priority is served; none may be above that of what
-    /// matters more. 0.5, 0.75 and 0.9 when never called. Rounded up to whole calls, so each priority has at least one.
+    /// matters more. 0.5, 0.75 and 0.9 when never called. Rounded up to whole calls, but a place is kept for each
+    /// greater share, and each priority has at least one: of two places only an emergency takes the second.
     pub const fn shares(mut self, background: f64, normal: f64, clinical: f64) -> Self {
         self.shares = Shares { background, normal, clinical };
         self

@@ -63,6 +63,35 @@ fn shares_are_rounded_up_and_never_nothing() {
     assert_eq!(fill(&shedder, Priority::Background).len(), 4);
 }
 
+/// However small the limit, there is a place that only those who matter more may take, as long as there are two.
+#[test]
+fn a_place_is_kept_for_whoever_matters_more() {
+    let places = |limit| {
+        ALL.map(|priority| fill(&Shedder::builder("api").max_calls(limit).build().unwrap(), priority).len())
+    };
+    for (limit, expected) in [
+        (1, [1, 1, 1, 1]),
+        (2, [1, 1, 1, 2]),
+        (3, [1, 1, 2, 3]),
+        (4, [1, 2, 3, 4]),
+        (5, [2, 3, 4, 5]),
+        (9, [5, 7, 8, 9]),
+        (10, [5, 8, 9, 10]),
+        (100, [50, 75, 90, 100]),
+    ] {
+        assert_eq!(places(limit), expected, "of {limit}");
+    }
+    for limit in 1..200 {
+        let places = places(limit);
+        assert!(places.windows(2).all(|pair| pair[0] < pair[1] || pair[0] == 1), "{places:?} of {limit}");
+    }
+    // Where two are given the same share, or all of it, that is meant.
+    let equal = Shedder::builder("api").max_calls(4).shares(0.5, 1.0, 1.0).build().unwrap();
+    for (priority, places) in ALL.into_iter().zip([2, 4, 4, 4]) {
+        assert_eq!(fill(&equal, priority).len(), places, "{priority:?}");
+    }
+}
+
 #[test]
 fn shares_follow_an_adaptive_limit() {
     let (builder, hand) = stepping(Aimd::default().ratio(0.5));
