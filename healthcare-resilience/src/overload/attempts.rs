@@ -55,26 +55,24 @@ impl Attempts {
     /// A call that was counted in `number` was not made after all, or nobody knows how it ended.
     pub(super) fn forget(&mut self, now: Moment, number: u64) {
         self.roll(now);
-        if self.newest - number < SLICES as u64 {
+        // One that lies ahead was counted before the clock was set back.
+        if self.newest.checked_sub(number).is_some_and(|age| age < SLICES as u64) {
             self.change(number, |slice| slice.wanted = slice.wanted.saturating_sub(1));
         }
     }
 
-    /// Empties the slices that are older than the window. A clock that steps back changes nothing.
+    /// Empties the slices that are older than the window. A clock that is set back by less than the window changes
+    /// nothing; one that is set back by more starts the window anew, since nobody can say then how old the calls are.
     fn roll(&mut self, now: Moment) {
         let number = now.as_nanos() / self.slice;
-        if number <= self.newest {
-            return;
-        }
-        let passed = number - self.newest;
-        if passed >= SLICES as u64 {
+        if number.abs_diff(self.newest) >= SLICES as u64 {
             (self.slices, self.total) = ([Slice::default(); SLICES], Slice::default());
-        } else {
-            for at in self.newest + 1..=number {
-                self.change(at, |slice| *slice = Slice::default());
-            }
+            self.newest = number;
         }
-        self.newest = number;
+        while self.newest < number {
+            self.newest += 1;
+            self.change(self.newest, |slice| *slice = Slice::default());
+        }
     }
 
     /// Changes one slice, and the total with it.

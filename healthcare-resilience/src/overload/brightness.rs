@@ -34,6 +34,8 @@ impl Brightness {
             *count = count.saturating_add(1);
             self.count = self.count.saturating_add(1);
         }
+        // Set back, it begins anew: nobody knows how much of the period is over.
+        self.opened = self.opened.min(now);
         if now.since(self.opened) < self.settings.period {
             return None;
         }

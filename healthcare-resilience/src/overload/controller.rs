@@ -4,6 +4,7 @@ use super::{
     samples::{Sample, Samples, Window},
 };
 use crate::Moment;
+use std::time::Duration;
 
 /// Moves a limit by what calls show. Pure: it reads no clock and draws nothing but from its own seed.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(super) struct Settings {
     pub(super) initial: usize,
     pub(super) min: usize,
     pub(super) max: usize,
-    pub(super) window: std::time::Duration,
+    pub(super) window: Duration,
     pub(super) samples_min: u32,
     /// Loaded windows between two probes.
     pub(super) probe_every: u32,
@@ -69,10 +70,10 @@ impl Controller {
 
     fn aimd(&mut self, aimd: Aimd, sample: Sample) {
         if sample.is_dropped || sample.ended.since(sample.began) > aimd.slow {
-            if sample.began >= self.decreased {
+            if sample.began >= self.decreased || self.decreased.since(sample.ended) > SET_BACK {
                 self.move_to((self.estimate * aimd.ratio).floor());
                 // One nanosecond on, so that a call that began at this very moment is of the old round.
-                self.decreased = sample.ended.after(std::time::Duration::from_nanos(1));
+                self.decreased = sample.ended.after(Duration::from_nanos(1));
             }
         } else if is_loaded(sample.in_flight, self.estimate) {
             self.move_to(self.estimate + 1.0);
@@ -80,7 +81,11 @@ impl Controller {
     }
 
     fn windowed(&mut self, algorithm: LimitAlgorithm, sample: Sample) {
-        if matches!(self.phase, Phase::Measure(since) if sample.began < since) {
+        if let Phase::Measure(since) = self.phase
+            && sample.began < since
+        {
+            // Where even its end lies before that, the clock was set back.
+            self.phase = Phase::Measure(since.min(sample.ended));
             return;
         }
         let Some(window) = self.samples.add(sample) else { return };
@@ -153,6 +158,10 @@ impl Controller {
         self.estimate = estimate.clamp(self.settings.min as f64, self.settings.max as f64);
     }
 }
+
+/// A moment that lies so far ahead was noted before the clock was set back. Threads that read it at once are apart by
+/// much less.
+const SET_BACK: Duration = Duration::from_secs(1);
 
 /// Whether so many calls say anything about a limit: with less than half of it in use, it was not what held them.
 fn is_loaded(in_flight: usize, limit: f64) -> bool {

@@ -51,7 +51,9 @@ impl Samples {
 
     /// Adds a sample, and closes the window with it once it is long enough and has seen enough.
     pub(super) fn add(&mut self, sample: Sample) -> Option<Window> {
-        let opened = *self.opened.get_or_insert(sample.began);
+        // One that ended before the window opened came by a clock that was set back.
+        let opened = self.opened.filter(|opened| *opened <= sample.ended).unwrap_or(sample.began);
+        self.opened = Some(opened);
         self.count = self.count.saturating_add(1);
         self.in_flight = self.in_flight.max(sample.in_flight);
         if sample.is_dropped {

@@ -154,7 +154,12 @@ impl WarmUp {
 
 impl Shared {
     fn limit(&self, now: Moment) -> Option<usize> {
-        let began = Moment::from_nanos(self.began.load(Ordering::Acquire));
+        let mut began = Moment::from_nanos(self.began.load(Ordering::Acquire));
+        if began > now {
+            // The clock was set back. It begins again: nobody knows how much of it is over.
+            self.began.fetch_min(now.as_nanos(), Ordering::AcqRel);
+            began = now;
+        }
         self.ramp.limit_after(now.since(began))
     }
 

@@ -3,6 +3,7 @@
 
 mod aimd;
 mod build;
+mod clocks;
 mod dimmer;
 mod drift;
 mod drops;
