@@ -1,5 +1,5 @@
 use super::{Bulkhead, BulkheadPermit, turn::Turn, work::Guarded};
-use crate::{BoxError, Rejection};
+use crate::BoxError;
 use pin_project_lite::pin_project;
 use std::{
     fmt,
@@ -85,7 +85,7 @@ where
 }
 
 pin_project! {
-    /// The answer of a [`BulkheadService`], or a [`Rejection`] as its error.
+    /// The answer of a [`BulkheadService`], or a [`Rejection`](crate::Rejection) as its error.
     #[must_use = "futures do nothing unless polled"]
     pub struct BulkheadFuture<S: Service<R>, R> {
         #[pin]
@@ -98,6 +98,7 @@ pin_project! {
     enum State<S, R, F> {
         Waiting { #[pin] turn: Turn<'static>, call: Option<(S, R)> },
         Running { #[pin] work: Guarded<F, BulkheadPermit<'static>> },
+        Refused,
     }
 }
 
@@ -113,8 +114,17 @@ where
         loop {
             match state.as_mut().project() {
                 Step::Running { work } => return work.poll(cx).map_err(Into::into),
+                // Polled again after it resolved: stays pending, as a fused future does.
+                Step::Refused => return Poll::Pending,
                 Step::Waiting { turn, call } => {
-                    let permit = ready!(turn.poll(cx)).map_err(refused)?;
+                    let permit = match ready!(turn.poll(cx)) {
+                        Ok(permit) => permit,
+                        Err(rejection) => {
+                            // The holder may keep this future for long; service and request must not live on inside it.
+                            state.set(State::Refused);
+                            return Poll::Ready(Err(Box::new(rejection)));
+                        }
+                    };
                     let Some((mut service, request)) = call.take() else { return Poll::Pending };
                     let work = Guarded::new(service.call(request), permit);
                     state.set(State::Running { work });
@@ -122,10 +132,6 @@ where
             }
         }
     }
-}
-
-fn refused(rejection: Rejection) -> BoxError {
-    Box::new(rejection)
 }
 
 impl<S: Service<R>, R> fmt::Debug for BulkheadFuture<S, R> {

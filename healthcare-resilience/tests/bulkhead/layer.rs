@@ -171,3 +171,31 @@ async fn a_call_here_and_a_service_there_share_one_bulkhead() {
     drop(answer);
     assert!(bulkhead.call(async { Ok::<_, Never>(()) }).await.is_ok());
 }
+
+/// Whoever keeps the answer of a refused call keeps nothing else of it: neither the service nor the request.
+#[tokio::test(start_paused = true)]
+async fn a_refused_answer_keeps_nothing() {
+    #[derive(Clone)]
+    struct Held {
+        _kept: std::sync::Arc<()>,
+    }
+    impl Service<std::sync::Arc<()>> for Held {
+        type Response = ();
+        type Error = Never;
+        type Future = std::future::Ready<Result<(), Never>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Never>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, _: std::sync::Arc<()>) -> Self::Future {
+            std::future::ready(Ok(()))
+        }
+    }
+    let (bulkhead, held, request) = (bulkhead(1, 0), std::sync::Arc::new(()), std::sync::Arc::new(()));
+    let _full = bulkhead.try_acquire().unwrap();
+    let mut service = BulkheadLayer::new(bulkhead.clone()).layer(Held { _kept: held.clone() });
+    let mut call = Box::pin(service.call(request.clone()));
+    drop(service);
+    assert!(call.as_mut().await.is_err());
+    assert_eq!((std::sync::Arc::strong_count(&held), std::sync::Arc::strong_count(&request)), (1, 1));
+    assert!(poll_once(call.as_mut()).is_pending());
+}
