@@ -8,7 +8,7 @@ use std::{
     array, fmt,
     sync::{
         OnceLock,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, Ordering, fence},
     },
     time::Duration,
 };
@@ -95,16 +95,20 @@ impl PolicyMetrics {
         let Some(missed) = self.series.missed.get(reading as usize) else { return };
         let described = reading.described();
         let key = series.key.get_or_init(|| self.key(described.name, None));
-        with_recorder(|recorder| {
+        let is_heard = with_recorder(|recorder| {
             let gauge = described.gauge(recorder, key);
             gauge.increment(by);
-            if is_kept(recorder) {
-                gauge.increment(missed.swap(0, Ordering::Relaxed) as f64);
+            let is_kept = is_kept(recorder);
+            if is_kept {
+                // Another thread may have been first; both handles lead to one series.
                 let _ = series.handle.set(gauge);
-            } else {
-                missed.fetch_add(by as i64, Ordering::Relaxed);
             }
+            is_kept
         });
+        if !is_heard {
+            missed.fetch_add(by as i64, Ordering::SeqCst);
+        }
+        series.make_up(missed);
     }
 
     fn key(&self, name: &'static str, label: Option<(&'static str, &'static str)>) -> Key {
@@ -163,6 +167,17 @@ impl<H> Series<H> {
                 let _ = self.handle.set(handle);
             }
         });
+    }
+}
+
+impl Series<Gauge> {
+    /// Tells the recorder what it missed, once it is there. By whoever kept its handle, and by everybody who wrote down
+    /// what it missed: when both happen at once, one of the two sees what the other did.
+    fn make_up(&self, missed: &AtomicI64) {
+        fence(Ordering::SeqCst);
+        if let Some(gauge) = self.handle.get() {
+            gauge.increment(missed.swap(0, Ordering::SeqCst) as f64);
+        }
     }
 }
 
@@ -308,5 +323,40 @@ mod tests {
                 "resilience_in_flight{kind=breaker,policy=billing} 4",
             ]
         );
+    }
+
+    /// One thread has found no recorder, and writes down what was missed after another has found one and made up for it.
+    #[test]
+    fn what_was_missed_while_the_recorder_came_is_told_too() {
+        // Has a size of nothing, as what the facade has in place of a recorder; in its midst the real one comes.
+        struct Nobody;
+        thread_local!(static COMES: std::cell::RefCell<Option<Box<dyn FnOnce()>>> = std::cell::RefCell::default());
+        impl Recorder for Nobody {
+            fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+            fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+            fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+            fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+                Counter::noop()
+            }
+            fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+                if let Some(comes) = COMES.take() {
+                    comes();
+                }
+                Gauge::noop()
+            }
+            fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+                Histogram::noop()
+            }
+        }
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let metrics = std::sync::Arc::new(PolicyMetrics::new("breaker", "billing"));
+        let other = metrics.clone();
+        COMES.set(Some(Box::new(move || {
+            with_local_recorder(&recorder, || other.add(Reading::InFlight, 1.0));
+        })));
+        with_local_recorder(&Nobody, || metrics.add(Reading::InFlight, 1.0));
+        metrics.add(Reading::InFlight, 1.0);
+        assert_eq!(seen(&snapshotter), ["resilience_in_flight{kind=breaker,policy=billing} 3"]);
     }
 }
