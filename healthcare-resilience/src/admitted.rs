@@ -1,11 +1,13 @@
 //! What a call holds of the policy that let it in, and the one way in which each call ends.
 
-use crate::{CallError, Class, Classify, metrics::Outcome};
+use crate::{CallError, Class, Classify, Rejection, metrics::Outcome};
+use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::{Future, IntoFuture, poll_fn},
     ops::Deref,
-    pin::pin,
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
 };
 
 /// How a call ended, as far as the policy is told.
@@ -129,16 +131,76 @@ pub trait AdmitPermit {
     }
 }
 
-/// Runs `work` under `permit`. The work is dropped before the permit.
-#[inline]
-pub(crate) async fn run<P, C, W, T, E>(mut permit: P, classifier: C, work: W) -> Result<T, CallError<E>>
+pin_project! {
+    #[project = WorkOf]
+    #[derive(Debug)]
+    enum Work<W: IntoFuture> {
+        Before { work: Option<W> },
+        Running { #[pin] work: W::IntoFuture },
+        Done,
+    }
+}
+
+pin_project! {
+    /// A call under a policy. By hand, because in nested `async` functions each would hold the work twice, once as an
+    /// argument and once in what it awaits.
+    #[must_use = "futures do nothing unless polled"]
+    pub(crate) struct Run<A, P, C, W: IntoFuture> {
+        // Fields are dropped in this order: the work goes before its permit.
+        #[pin]
+        work: Work<W>,
+        permit: Option<P>,
+        admit: Option<A>,
+        classifier: C,
+    }
+}
+
+/// Runs `work` if `admit` gives a permit for it when this is polled first. The work is dropped before the permit.
+pub(crate) const fn run<A, P, C, W, T, E>(admit: A, classifier: C, work: W) -> Run<A, P, C, W>
 where
+    A: FnOnce() -> Result<P, Rejection>,
     P: AdmitPermit,
     C: Classify<T, E>,
     W: IntoFuture<Output = Result<T, E>>,
 {
-    let result = watched(|| work.into_future(), || permit.panicked()).await;
-    let class = permit.watch(|| classifier.classify(result.as_ref()));
-    permit.record(class);
-    result.map_err(CallError::Inner)
+    Run { work: Work::Before { work: Some(work) }, permit: None, admit: Some(admit), classifier }
+}
+
+impl<A, P, C, W, T, E> Future for Run<A, P, C, W>
+where
+    A: FnOnce() -> Result<P, Rejection>,
+    P: AdmitPermit,
+    C: Classify<T, E>,
+    W: IntoFuture<Output = Result<T, E>>,
+{
+    type Output = Result<T, CallError<E>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let WorkOf::Before { work } = this.work.as_mut().project()
+            && let (Some(admit), Some(work)) = (this.admit.take(), work.take())
+        {
+            let mut permit = match admit() {
+                Ok(permit) => permit,
+                Err(rejection) => {
+                    drop(work);
+                    return Poll::Ready(Err(rejection.into()));
+                }
+            };
+            let work = permit.watch(|| work.into_future());
+            this.work.set(Work::Running { work });
+            *this.permit = Some(permit);
+        }
+        // Polled again after it resolved, or after a panic that somebody caught: stays pending, as a fused future does.
+        let WorkOf::Running { work } = this.work.as_mut().project() else { return Poll::Pending };
+        let Some(permit) = this.permit else { return Poll::Pending };
+        let polled = watch(|| work.poll(cx), || permit.panicked());
+        let result = ready!(polled);
+        this.work.set(Work::Done);
+        let Some(mut permit) = this.permit.take() else { return Poll::Pending };
+        let class = permit.watch(|| this.classifier.classify(result.as_ref()));
+        permit.record(class);
+        Poll::Ready(result.map_err(CallError::Inner))
+    }
 }

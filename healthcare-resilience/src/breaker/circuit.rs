@@ -11,9 +11,10 @@ use crate::{
     admitted::{self, Admitted, End, Ledger, watch},
     metrics::{Outcome, PolicyMetrics, Reading},
 };
+use futures_util::FutureExt as _;
 use std::{
     error::Error,
-    future::IntoFuture,
+    future::{Future, IntoFuture},
     sync::{Arc, OnceLock},
 };
 use tokio::sync::broadcast;
@@ -122,24 +123,28 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// [`CallError::Rejected`] when it was not run, [`CallError::Inner`] when it failed.
-    pub async fn call<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
+    pub fn call<W, T, E>(&self, work: W) -> impl Future<Output = Result<T, CallError<E>>>
     where
         W: IntoFuture<Output = Result<T, E>>,
         E: Error + 'static,
     {
-        self.call_with(Causes, work).await
+        self.call_with(Causes, work)
     }
 
     /// Runs `work` if the circuit lets it through; `classifier` says what its result means.
     ///
     /// # Errors
     /// [`CallError::Rejected`] when it was not run, [`CallError::Inner`] when it failed.
-    pub async fn call_with<C, W, T, E>(&self, classifier: C, work: W) -> Result<T, CallError<E>>
+    pub fn call_with<C, W, T, E>(
+        &self,
+        classifier: C,
+        work: W,
+    ) -> impl Future<Output = Result<T, CallError<E>>>
     where
         C: Classify<T, E>,
         W: IntoFuture<Output = Result<T, E>>,
     {
-        admitted::run(self.try_acquire()?, classifier, work).await
+        admitted::run(move || self.try_acquire(), classifier, work)
     }
 
     /// As [`call`](Self::call), for `work` that is guarded by a policy of its own: a refusal further in comes out as one.
@@ -159,24 +164,28 @@ impl CircuitBreaker {
     ///
     /// # Errors
     /// Those of `work`, and [`CallError::Rejected`] when it was not run.
-    pub async fn around<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
+    pub fn around<W, T, E>(&self, work: W) -> impl Future<Output = Result<T, CallError<E>>>
     where
         W: IntoFuture<Output = Result<T, CallError<E>>>,
         E: Error + 'static,
     {
-        self.around_with(Causes, work).await
+        self.around_with(Causes, work)
     }
 
     /// As [`around`](Self::around); `classifier` says what an answer or an error of the callee itself means.
     ///
     /// # Errors
     /// Those of `work`, and [`CallError::Rejected`] when it was not run.
-    pub async fn around_with<C, W, T, E>(&self, classifier: C, work: W) -> Result<T, CallError<E>>
+    pub fn around_with<C, W, T, E>(
+        &self,
+        classifier: C,
+        work: W,
+    ) -> impl Future<Output = Result<T, CallError<E>>>
     where
         C: Classify<T, E>,
         W: IntoFuture<Output = Result<T, CallError<E>>>,
     {
-        self.call_with(Guarded(classifier), work).await.map_err(CallError::flatten)
+        self.call_with(Guarded(classifier), work).map(|result| result.map_err(CallError::flatten))
     }
 
     /// What it does with calls. An open circuit whose time is over stays open until a call asks.

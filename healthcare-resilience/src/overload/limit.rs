@@ -15,7 +15,12 @@ use crate::{
         atomic::{AtomicUsize, Ordering},
     },
 };
-use std::{error::Error, future::IntoFuture, sync::Arc};
+use futures_util::FutureExt as _;
+use std::{
+    error::Error,
+    future::{Future, IntoFuture},
+    sync::Arc,
+};
 
 /// Finds out how many calls a callee can take at once, and lets in no more. Cheap to clone; clones are one limit.
 ///
@@ -115,36 +120,40 @@ impl AdaptiveLimit {
     ///
     /// # Errors
     /// The work's own, or `Overloaded`, in which case nothing was begun.
-    pub async fn call<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
+    pub fn call<W, T, E>(&self, work: W) -> impl Future<Output = Result<T, CallError<E>>>
     where
         W: IntoFuture<Output = Result<T, E>>,
         E: Error + 'static,
     {
-        self.call_with(Causes, work).await
+        self.call_with(Causes, work)
     }
 
     /// As [`call`](Self::call), for `work` that is guarded by a policy of its own: a refusal further in comes out as one.
     ///
     /// # Errors
     /// Those of `work`, and `Overloaded`, in which case nothing was begun.
-    pub async fn around<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
+    pub fn around<W, T, E>(&self, work: W) -> impl Future<Output = Result<T, CallError<E>>>
     where
         W: IntoFuture<Output = Result<T, CallError<E>>>,
         E: Error + 'static,
     {
-        self.call(work).await.map_err(CallError::flatten)
+        self.call(work).map(|result| result.map_err(CallError::flatten))
     }
 
     /// Runs `work` under the limit; `classifier` says which results are failures.
     ///
     /// # Errors
     /// As [`call`](Self::call).
-    pub async fn call_with<C, W, T, E>(&self, classifier: C, work: W) -> Result<T, CallError<E>>
+    pub fn call_with<C, W, T, E>(
+        &self,
+        classifier: C,
+        work: W,
+    ) -> impl Future<Output = Result<T, CallError<E>>>
     where
         C: Classify<T, E>,
         W: IntoFuture<Output = Result<T, E>>,
     {
-        admitted::run(self.try_acquire()?, classifier, work).await
+        admitted::run(move || self.try_acquire(), classifier, work)
     }
 
     /// Lets a call in if it fits into a share of the limit.

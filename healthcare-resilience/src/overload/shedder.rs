@@ -3,7 +3,13 @@ use super::{
     error::Check, limit::Share, limit_build::LimitBuilder,
 };
 use crate::{CallError, Causes, Classify, Clock, RejectReason, Rejection, admitted, metrics::PolicyMetrics};
-use std::{error::Error, future::IntoFuture, hash::Hash, sync::Arc};
+use futures_util::FutureExt as _;
+use std::{
+    error::Error,
+    future::{Future, IntoFuture},
+    hash::Hash,
+    sync::Arc,
+};
 
 /// Refuses what matters least when not everything can be served. Cheap to clone; every clone is the same shedder.
 ///
@@ -136,41 +142,45 @@ impl Shedder {
     ///
     /// # Errors
     /// The work's own, or the refusal of [`try_acquire`](Self::try_acquire), in which case nothing was begun.
-    pub async fn call<W, T, E>(&self, priority: Priority, work: W) -> Result<T, CallError<E>>
+    pub fn call<W, T, E>(&self, priority: Priority, work: W) -> impl Future<Output = Result<T, CallError<E>>>
     where
         W: IntoFuture<Output = Result<T, E>>,
         E: Error + 'static,
     {
-        self.call_with(Causes, priority, work).await
+        self.call_with(Causes, priority, work)
     }
 
     /// As [`call`](Self::call), for `work` that is guarded by a policy of its own: a refusal further in comes out as one.
     ///
     /// # Errors
     /// Those of `work`, or the refusal of [`try_acquire`](Self::try_acquire), in which case nothing was begun.
-    pub async fn around<W, T, E>(&self, priority: Priority, work: W) -> Result<T, CallError<E>>
+    pub fn around<W, T, E>(
+        &self,
+        priority: Priority,
+        work: W,
+    ) -> impl Future<Output = Result<T, CallError<E>>>
     where
         W: IntoFuture<Output = Result<T, CallError<E>>>,
         E: Error + 'static,
     {
-        self.call(priority, work).await.map_err(CallError::flatten)
+        self.call(priority, work).map(|result| result.map_err(CallError::flatten))
     }
 
     /// Runs `work` if its priority is served now; `classifier` says which results are failures to an adaptive limit.
     ///
     /// # Errors
     /// As [`call`](Self::call).
-    pub async fn call_with<C, W, T, E>(
+    pub fn call_with<C, W, T, E>(
         &self,
         classifier: C,
         priority: Priority,
         work: W,
-    ) -> Result<T, CallError<E>>
+    ) -> impl Future<Output = Result<T, CallError<E>>>
     where
         C: Classify<T, E>,
         W: IntoFuture<Output = Result<T, E>>,
     {
-        admitted::run(self.try_acquire(priority)?, classifier, work).await
+        admitted::run(move || self.try_acquire(priority), classifier, work)
     }
 
     pub(super) fn limit(&self) -> &AdaptiveLimit {

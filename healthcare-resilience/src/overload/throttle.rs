@@ -10,7 +10,13 @@ use crate::{
     metrics::PolicyMetrics,
     sync::Mutex,
 };
-use std::{error::Error, future::IntoFuture, sync::Arc, time::Duration};
+use futures_util::FutureExt as _;
+use std::{
+    error::Error,
+    future::{Future, IntoFuture},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Sends fewer calls to a callee that refuses them, by a chance that grows with the refusals: refusing costs a callee too,
 /// and one that spends its time on it never recovers. Cheap to clone; every clone is the same throttle.
@@ -110,36 +116,40 @@ impl Throttle {
     ///
     /// # Errors
     /// The work's own, or `Throttled`, in which case nothing was begun.
-    pub async fn call<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
+    pub fn call<W, T, E>(&self, work: W) -> impl Future<Output = Result<T, CallError<E>>>
     where
         W: IntoFuture<Output = Result<T, E>>,
         E: Error + 'static,
     {
-        self.call_with(Causes, work).await
+        self.call_with(Causes, work)
     }
 
     /// As [`call`](Self::call), for `work` that is guarded by a policy of its own: a refusal further in comes out as one.
     ///
     /// # Errors
     /// Those of `work`, and `Throttled`, in which case nothing was begun.
-    pub async fn around<W, T, E>(&self, work: W) -> Result<T, CallError<E>>
+    pub fn around<W, T, E>(&self, work: W) -> impl Future<Output = Result<T, CallError<E>>>
     where
         W: IntoFuture<Output = Result<T, CallError<E>>>,
         E: Error + 'static,
     {
-        self.call(work).await.map_err(CallError::flatten)
+        self.call(work).map(|result| result.map_err(CallError::flatten))
     }
 
     /// Runs `work` or leaves it out; `classifier` says which results mean that the callee refused.
     ///
     /// # Errors
     /// As [`call`](Self::call).
-    pub async fn call_with<C, W, T, E>(&self, classifier: C, work: W) -> Result<T, CallError<E>>
+    pub fn call_with<C, W, T, E>(
+        &self,
+        classifier: C,
+        work: W,
+    ) -> impl Future<Output = Result<T, CallError<E>>>
     where
         C: Classify<T, E>,
         W: IntoFuture<Output = Result<T, E>>,
     {
-        admitted::run(self.try_acquire()?, classifier, work).await
+        admitted::run(move || self.try_acquire(), classifier, work)
     }
 }
 

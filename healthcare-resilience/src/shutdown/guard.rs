@@ -1,6 +1,6 @@
 use super::{CutOff, Stage, Token};
-use crate::admitted::watched;
-use std::future::{Future, IntoFuture};
+use crate::admitted::watch;
+use std::future::{Future, IntoFuture, poll_fn};
 
 /// Work in flight. The stage waits for it until it is dropped or the deadline passes.
 ///
@@ -36,10 +36,11 @@ impl Guard {
         async move {
             let (work, mut guard) = held;
             let stage = guard.stage.clone();
-            let work = std::pin::pin!(watched(|| work, || guard.has_panicked = true));
+            let mut work = std::pin::pin!(work);
+            let watched = poll_fn(|cx| watch(|| work.as_mut().poll(cx), || guard.has_panicked = true));
             tokio::select! {
                 biased;
-                output = work => Ok(output),
+                output = watched => Ok(output),
                 () = stage.until_cut() => Err(CutOff { stage: stage.name() }),
             }
         }
