@@ -21,6 +21,15 @@ pub(crate) enum End {
     Cancelled,
 }
 
+impl From<Class> for End {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Cancelled => Self::Cancelled,
+            class => Self::Class(class),
+        }
+    }
+}
+
 impl From<End> for Outcome {
     fn from(end: End) -> Self {
         match end {

@@ -18,7 +18,7 @@ impl BreakerPermit<'_> {
     /// The call ended like this.
     #[inline]
     pub fn record(mut self, class: Class) {
-        self.0.close(End::Class(class));
+        self.0.close(class.into());
     }
 }
 
@@ -41,7 +41,7 @@ pub struct OwnedBreakerPermit(pub(super) Admitted<Arc<Shared>>);
 impl OwnedBreakerPermit {
     /// The call ended like this.
     pub fn record(mut self, class: Class) {
-        self.0.close(End::Class(class));
+        self.0.close(class.into());
     }
 }
 

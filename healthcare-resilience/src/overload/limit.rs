@@ -260,7 +260,7 @@ pub struct LimitPermit<'a>(Admitted<Held<'a, Shared>>);
 impl LimitPermit<'_> {
     /// The call ended like this.
     pub fn record(mut self, class: Class) {
-        self.0.close(End::Class(class));
+        self.0.close(class.into());
     }
 }
 

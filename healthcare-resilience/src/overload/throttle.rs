@@ -198,7 +198,7 @@ pub struct ThrottlePermit<'a>(Admitted<Held<'a, Shared>>);
 impl ThrottlePermit<'_> {
     /// The call ended like this.
     pub fn record(mut self, class: Class) {
-        self.0.close(End::Class(class));
+        self.0.close(class.into());
     }
 }
 

@@ -65,6 +65,22 @@ async fn a_call_that_is_dropped_after_the_slow_time_is_slow() {
     assert_eq!((player.breaker.state(), player.breaker.snapshot().failed), (BreakerState::Open, 2));
 }
 
+/// What a caller's own deadline cut off is as if the caller had dropped it.
+#[test]
+fn a_cancelled_result_is_a_dropped_call() {
+    for (after, calls) in [(SECOND, 0), (SECOND * 2, 1)] {
+        let player = play(plain().slow_calls(SECOND * 2, 0.5), "");
+        let permit = player.breaker.try_acquire().unwrap();
+        player.hand.advance(after);
+        permit.record(Class::Cancelled);
+        let seen = player.breaker.snapshot();
+        assert_eq!((seen.calls, seen.failed, seen.slow), (calls, 0, calls));
+    }
+    let player = play(plain(), "trip +30s");
+    player.breaker.try_acquire().unwrap().record(Class::Cancelled);
+    assert_eq!(player.breaker.snapshot().probes_out, 0);
+}
+
 /// It is a result, so it can come too late.
 #[test]
 fn a_slow_call_that_is_dropped_in_another_time_is_stale() {
