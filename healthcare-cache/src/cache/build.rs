@@ -1,6 +1,9 @@
 use super::read::Cache;
-use crate::{CacheNode, CachePolicy, CachedAs};
-use std::fmt;
+use crate::{
+    CacheCodec, CacheNode, CachePolicy, CachedAs,
+    wire::{Form, coded},
+};
+use std::{fmt, sync::Arc};
 
 /// Room for a few tens of thousands of small values.
 const CAPACITY: u64 = 16 * 1024 * 1024;
@@ -44,6 +47,8 @@ pub struct CacheBuilder<K, V> {
     pub(super) loads: usize,
     pub(super) flights: usize,
     pub(super) weigh: fn(&K, &V) -> usize,
+    /// In which form values lie in the shared tier.
+    pub(super) form: Option<Arc<dyn Form<V>>>,
 }
 
 impl<K: CachedAs, V: Send + Sync + 'static> CacheBuilder<K, V> {
@@ -61,6 +66,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> CacheBuilder<K, V> {
             loads: LOADS,
             flights: FLIGHTS,
             weigh: |_, _| size_of::<K>() + size_of::<V>(),
+            form: None,
         }
     }
 
@@ -73,6 +79,19 @@ impl<K: CachedAs, V: Send + Sync + 'static> CacheBuilder<K, V> {
     /// The node whose purges reach it; one of its own when never called.
     pub fn node(mut self, node: &CacheNode) -> Self {
         self.node = Some(node.clone());
+        self
+    }
+
+    /// Keeps values in the node's shared tier as well, in the form that `codec` gives them, compressed and sealed for their
+    /// clinic and key. When never called, and for a node without a shared tier, values stay in memory; those of the
+    /// restricted level stay there always.
+    pub fn shared(self, codec: impl CacheCodec<V>) -> Self {
+        self.form(coded(codec))
+    }
+
+    /// As [`shared`](Self::shared), in a form of the crate's own.
+    pub(crate) fn form(mut self, form: Arc<dyn Form<V>>) -> Self {
+        self.form = Some(form);
         self
     }
 

@@ -1,5 +1,5 @@
 use crate::{
-    CacheLevel, CachePolicy,
+    CacheLevel, CachePolicy, Mark, Seen,
     node::{Fence, Versions},
 };
 use std::{
@@ -20,8 +20,30 @@ pub(super) struct Entry<V> {
     pub(super) weight: u32,
     /// By which the quota knows it; zero while it is not kept.
     pub(super) number: u64,
+    /// It was expired in the shared tier before it came from there.
+    is_expired: bool,
+    pub(super) bond: Option<Box<Bond>>,
     /// After a failed load, when the next may be tried.
     retry_at: AtomicU64,
+}
+
+/// What else a value depends on, by names that other nodes know too, and up to where the shared tier had forgotten when it was
+/// loaded. Kept only where somebody will ask.
+#[derive(Debug, Clone)]
+pub(super) struct Bond {
+    /// Subject and tags; the key is left out.
+    pub(super) marks: Box<[Mark]>,
+    pub(super) seen: Option<Seen>,
+}
+
+/// A value that is to be kept, or only handed on.
+pub(super) struct Draft<V> {
+    pub(super) value: Arc<V>,
+    pub(super) fence: Fence,
+    pub(super) times: Times,
+    pub(super) weight: u32,
+    pub(super) is_expired: bool,
+    pub(super) bond: Option<Box<Bond>>,
 }
 
 /// When a value changes its age.
@@ -54,18 +76,32 @@ impl Times {
         let life = asked.map_or(policy.life(), |asked| asked.min(policy.life()));
         // Only ever shorter: the life is a promise.
         let life = life.mul_f64(policy.jitter().mul_add(-spread.clamp(0.0, 1.0), 1.0)).min(life);
-        let part = |age: Duration| {
+        Self::until(policy, begun.saturating_add(life), life)
+    }
+
+    /// For a copy of what was given `life` when it was loaded, has `left` of it in the shared tier, and was asked for at
+    /// `asked`. It ends no later than there, nor later than this policy lets it.
+    pub(super) fn copied(policy: &CachePolicy, asked: Duration, left: Duration, life: Duration) -> Self {
+        let end = asked.saturating_add(left.min(life));
+        let excess = life.saturating_sub(policy.life());
+        Self::until(policy, end.saturating_sub(excess), life.min(policy.life()))
+    }
+
+    /// For what had `life` in all and ends at `end`.
+    fn until(policy: &CachePolicy, end: Duration, life: Duration) -> Self {
+        // Its ages are in proportion to its life, and reckoned from its end.
+        let at = |age: Duration| {
             let share = age.div_duration_f64(policy.life());
-            if share.is_finite() { life.mul_f64(share.clamp(0.0, 1.0)).min(life) } else { life }
+            let passed = if share.is_finite() { life.mul_f64(share.clamp(0.0, 1.0)).min(life) } else { life };
+            nanos(end.saturating_sub(life.saturating_sub(passed)))
         };
-        let at = |age: Duration| nanos(begun.saturating_add(age));
-        let stale = part(policy.stale_after());
+        let stale = at(policy.stale_after());
         Self {
-            begun: nanos(begun),
-            eager: at(policy.eager_after().map_or(stale, |age| part(age).min(stale))),
-            stale: at(stale),
-            over: at(life),
-            gone: at(life.saturating_add(policy.fail_safe())),
+            begun: nanos(end.saturating_sub(life)),
+            eager: policy.eager_after().map_or(stale, |age| at(age).min(stale)),
+            stale,
+            over: nanos(end),
+            gone: nanos(end.saturating_add(policy.fail_safe())),
         }
     }
 
@@ -85,6 +121,25 @@ impl Times {
         Duration::from_nanos(self.over.saturating_sub(nanos(now)))
     }
 
+    /// From the beginning of the load to the end of the life.
+    pub(super) const fn life(&self) -> Duration {
+        Duration::from_nanos(self.over.saturating_sub(self.begun))
+    }
+
+    /// The age at a time. What is expired counts as if its time had come: stale where the policy knows stale, otherwise over.
+    pub(super) fn age_at(&self, now: Duration, is_expired: bool, level: CacheLevel) -> Age {
+        let age = self.age(nanos(now));
+        let Self { stale, over, gone, .. } = *self;
+        match age {
+            Age::Over | Age::Gone => age,
+            _ if !is_expired => age,
+            _ if level > CacheLevel::Standard => Age::Gone,
+            _ if stale < over => Age::Stale,
+            _ if over < gone => Age::Over,
+            _ => Age::Gone,
+        }
+    }
+
     const fn age(&self, now: u64) -> Age {
         if now < self.eager {
             Age::Fresh
@@ -101,31 +156,22 @@ impl Times {
 }
 
 impl<V> Entry<V> {
-    pub(super) const fn new(value: Arc<V>, fence: Fence, times: Times, weight: u32, number: u64) -> Self {
-        Self { value, fence, times, weight, number, retry_at: AtomicU64::new(0) }
+    /// The quota's `number` is zero for one that is not kept.
+    pub(super) fn new(draft: Draft<V>, number: u64) -> Self {
+        let Draft { value, fence, times, weight, is_expired, bond } = draft;
+        Self { value, fence, times, weight, number, is_expired, bond, retry_at: AtomicU64::new(0) }
+    }
+
+    /// What it depends on besides its key.
+    pub(super) fn marks(&self) -> &[Mark] {
+        self.bond.as_ref().map_or(&[], |bond| &bond.marks)
     }
 
     pub(super) fn age(&self, versions: &Versions, now: Duration, level: CacheLevel) -> Age {
         if !versions.stand(&self.fence) {
             return Age::Gone;
         }
-        let age = self.times.age(nanos(now));
-        if age < Age::Over && versions.lapsed(&self.fence) {
-            if level > CacheLevel::Standard {
-                return Age::Gone;
-            }
-            // As if its time had come: stale where the policy knows stale, otherwise over.
-            let times = &self.times;
-            let Times { stale, over, gone, .. } = *times;
-            return if stale < over {
-                Age::Stale
-            } else if over < gone {
-                Age::Over
-            } else {
-                Age::Gone
-            };
-        }
-        age
+        self.times.age_at(now, self.is_expired || versions.lapsed(&self.fence), level)
     }
 
     /// Whether a load failed so recently that another is not worth it.

@@ -1,5 +1,10 @@
-use super::{Loaded, load::What, read::Cache};
-use crate::{CacheLevel, CacheNode, CachedAs, Put, Reach};
+use super::{
+    Loaded,
+    fill::{Composed, Origin, loose},
+    load::What,
+    read::{Cache, Inner},
+};
+use crate::{CacheLevel, CacheNode, CachedAs, Filled, Put, Reach, node::Renewed};
 use healthcare_core::ClinicId;
 use uuid::Uuid;
 
@@ -9,8 +14,13 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     /// Keeps a value that the caller knows to be the newest: it purges the key, so that no load under way replaces it.
     ///
     /// For what comes from a source use [`get_or_load`](Self::get_or_load): there, a purge of the subject or a tag between
-    /// reading the source and keeping the value is noticed. Here, the value counts as read when this is called. Each call also forgets what shares the key's slot, one entry
-    /// in 65,536 for each of its marks: not for values that change many times a second.
+    /// reading the source and keeping the value is noticed. Here, the value counts as read when this is called. Each call
+    /// also forgets what shares the key's slot, one entry in 65,536 for each of its marks: not for values that change many
+    /// times a second.
+    ///
+    /// With a shared tier it is kept there, where the order of all nodes' purges is known; memory takes it from there with
+    /// the next read. A cache that keeps nothing there, and one that cannot reach it, then keeps nothing, as does one of the
+    /// restricted level: [`Put::Stale`].
     pub async fn set(&self, key: &K, value: impl Into<Loaded<V>>) -> Put {
         let loaded = value.into();
         if matches!(loaded.what, What::NotModified) {
@@ -18,9 +28,13 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         }
         let inner = &*self.inner;
         let begun = inner.node.now();
-        let renewed = inner.node.renew(key).await;
-        let fence = inner.node.fence(key).at(renewed.number);
-        inner.fill(key, fence, begun, loaded, None).map_or(Put::Stale, |(_, put)| put)
+        let Renewed { number, seen, .. } = inner.node.renew(key).await;
+        let fence = inner.node.fence(key);
+        if inner.node.is_joined() {
+            return inner.set_beyond(key, Origin { fence, seen, begun }, loaded).await;
+        }
+        let origin = Origin { fence: fence.at(number), seen: None, begun };
+        inner.fill(key, origin, loaded, None).map_or(Put::Stale, |(_, put)| put)
     }
 
     /// Lets a value count as over. Above [`CacheLevel::Standard`] it is purged instead.
@@ -75,5 +89,25 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     #[must_use]
     pub fn node(&self) -> &CacheNode {
         &self.inner.node
+    }
+}
+
+impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
+    /// Puts a value into the shared tier, after its key was purged there.
+    async fn set_beyond(&self, key: &K, origin: Origin, loaded: Loaded<V>) -> Put {
+        let seen = origin.seen;
+        let Ok(Composed::Value(draft, put)) = self.compose(key, origin, loaded, None) else {
+            return Put::Stale;
+        };
+        let entry = loose(draft);
+        if put == Put::TooLarge {
+            return put;
+        }
+        let Some(seen) = seen.filter(|_| self.may_share(key, &entry, put)) else { return Put::Stale };
+        match self.share(key, &entry, seen, None).await {
+            Some(Filled::Stored) => Put::Stored,
+            Some(Filled::TooLarge) => Put::TooLarge,
+            _ => Put::Stale,
+        }
     }
 }

@@ -1,11 +1,14 @@
 use super::{
     Cached, Loaded,
+    beyond::{Answer, Errand, Want},
     entry::Age,
+    fill::{Found, Origin},
     load::What,
     read::{Cache, Glance, Inner},
 };
-use crate::{CachedAs, Put, node::Fence};
+use crate::{CachedAs, Put, Seen, node::Fence};
 use std::{fmt, sync::Arc, time::Duration};
+use tokio::runtime::Handle;
 
 /// What [`Cache::look_up`] found.
 #[derive(Debug)]
@@ -24,6 +27,7 @@ pub struct Vacancy<K, V> {
     inner: Arc<Inner<K, V>>,
     key: K,
     fence: Fence,
+    seen: Option<Seen>,
     begun: Duration,
 }
 
@@ -32,33 +36,56 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     /// borrow what the caller holds. Wherever that is not so, [`get_or_load`](Self::get_or_load) is better: there one load serves all
     /// who ask, and old values can stand in for failed loads.
     ///
+    /// A shared tier is asked as well; it gives no turns here, so several callers and several nodes may load the same at once.
+    ///
     /// A purge that ends after this call began is noticed by [`Vacancy::keep`], however long the load takes.
     pub async fn look_up(&self, key: &K) -> Look<K, V> {
         let inner = &self.inner;
         // Before anything is looked at.
         let fence = inner.node.fence(key);
         let begun = inner.node.now();
-        let found = inner.glance(key, begun);
+        let mut found = inner.glance(key, begun);
+        if inner.is_strict() {
+            found = inner.confirm(key, found).await;
+        }
         inner.report.count(found.counted());
         match found {
-            Glance::Fresh(entry) => Look::Hit(Cached::new(entry, false)),
-            Glance::Aging(entry, age) => Look::Hit(Cached::new(entry, age == Age::Stale)),
-            Glance::Over(_) | Glance::Absent | Glance::Nothing => {
-                Look::Miss(Vacancy { inner: Arc::clone(inner), key: key.clone(), fence, begun })
-            }
+            Glance::Fresh(entry) => return Look::Hit(Cached::new(entry, false)),
+            Glance::Aging(entry, age) => return Look::Hit(Cached::new(entry, age == Age::Stale)),
+            Glance::Over(_) | Glance::Absent(_) | Glance::Nothing => {}
         }
+        let answer = if inner.asks() { inner.seek(&[(key, &fence, Want::Any)]).await } else { None };
+        let seen = match answer.and_then(|mut answers| answers.pop()) {
+            Some(Answer::Found(Found::Value(entry, age))) => {
+                return Look::Hit(Cached::new(entry, age > Age::Eager));
+            }
+            Some(Answer::Load(seen, _)) => seen,
+            Some(Answer::Found(Found::Absent(_))) | None => None,
+        };
+        // It was not there a moment ago.
+        let begun = inner.node.now();
+        Look::Miss(Vacancy { inner: Arc::clone(inner), key: key.clone(), fence, seen, begun })
     }
 }
 
 impl<K: CachedAs, V: Send + Sync + 'static> Vacancy<K, V> {
     /// Keeps what was loaded since the look-up, unless something that it depends on was purged or barred meanwhile.
     pub async fn keep(self, value: impl Into<Loaded<V>>) -> Put {
-        let Self { inner, key, fence, begun } = self;
+        let Self { inner, key, fence, seen, begun } = self;
         let loaded = value.into();
         if matches!(loaded.what, What::NotModified) {
             return Put::Stale;
         }
-        inner.fill(&key, fence, begun, loaded, None).map_or(Put::Stale, |(_, put)| put)
+        let Ok((found, put)) = inner.fill(&key, Origin { fence, seen, begun }, loaded, None) else {
+            return Put::Stale;
+        };
+        let mut errand = Errand::new(inner, key);
+        errand.keep(&found, seen, put);
+        // The caller does not wait for the shared tier.
+        if let Some(handle) = Handle::try_current().ok().filter(|_| errand.is_due()) {
+            handle.spawn(errand.run());
+        }
+        put
     }
 }
 

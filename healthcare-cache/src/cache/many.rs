@@ -1,16 +1,18 @@
 use super::{
     Cached, Loaded,
+    beyond::{Answer, Errand, Want},
     entry::{Age, Entry},
-    fill::Found,
+    fill::{Found, Origin},
     read::{Cache, Glance, Inner},
     task::{Ready, TRIES},
 };
 use crate::{
-    CachedAs,
+    CachedAs, Seen, SharedLimits,
     flight::{Boarding, Flight, LoadError, Outcome},
-    report::Count,
+    report::{Count, LoadReport},
 };
-use std::{collections::HashMap, error::Error, future::Future, sync::Arc};
+use healthcare_core::ClinicId;
+use std::{collections::HashMap, error::Error, future::Future, sync::Arc, time::Duration};
 use tokio::{
     runtime::Handle,
     time::{self, Instant},
@@ -18,7 +20,7 @@ use tokio::{
 use tracing::Instrument as _;
 
 /// What became of one key of several.
-type Answer<V> = Result<Option<Cached<V>>, LoadError>;
+type Given<V> = Result<Option<Cached<V>>, LoadError>;
 
 /// A key that was not answered at once.
 struct Wish<V> {
@@ -27,12 +29,30 @@ struct Wish<V> {
     old: Option<Arc<Entry<V>>>,
 }
 
+/// A load that this call leads.
+struct Led<K: CachedAs, V> {
+    key: K,
+    ready: Ready<K, V>,
+    /// What the shared tier said: its fence, and an old value that it has.
+    seen: Option<Seen>,
+    old: Option<Arc<Entry<V>>>,
+}
+
+impl<K: CachedAs, V> Led<K, V> {
+    fn new(key: &K, ready: Ready<K, V>) -> Self {
+        Self { key: key.clone(), ready, seen: None, old: None }
+    }
+
+    const fn want(&self) -> Want {
+        if self.ready.previous.is_some() { Want::Fresh } else { Want::Any }
+    }
+}
+
 /// What is known of the keys so far.
 struct Look<K: CachedAs, V> {
-    answers: Vec<Option<Answer<V>>>,
+    answers: Vec<Option<Given<V>>>,
     wishes: Vec<Wish<V>>,
-    /// Loads that this call leads.
-    led: Vec<(K, Ready<K, V>)>,
+    led: Vec<Led<K, V>>,
 }
 
 impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
@@ -43,7 +63,8 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     ///
     /// Each key has a load of its own in the sense of all that is said of loads: others share it, a purge overtakes it alone,
     /// and dropping this call takes nothing with it. The call of `loader` counts as one of the builder's `loads_max`. It is
-    /// called again only for keys whose load was somebody else's and was overtaken by a purge.
+    /// called again only for keys whose load was somebody else's and was overtaken by a purge. A shared tier is asked once for
+    /// each clinic; it does not give turns here, so several nodes may load the same at once.
     ///
     /// # Errors
     /// [`LoadError`] in the place of each key whose value could not be had.
@@ -79,7 +100,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub async fn get_or_load_many<F, Fut, L, E>(&self, keys: &[K], loader: F) -> Vec<Answer<V>>
+    pub async fn get_or_load_many<F, Fut, L, E>(&self, keys: &[K], loader: F) -> Vec<Given<V>>
     where
         F: Fn(Vec<K>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<(K, L)>, E>> + Send,
@@ -87,8 +108,8 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         let inner = &*self.inner;
-        let arrival = inner.node.versions().last();
-        let Look { mut answers, mut wishes, mut led } = inner.look(keys);
+        let arrival = inner.arrival();
+        let Look { mut answers, mut wishes, mut led } = inner.look(keys).await;
         let Ok(handle) = Handle::try_current() else {
             return answers.into_iter().map(|answer| answer.unwrap_or(Err(LoadError::NoRuntime))).collect();
         };
@@ -113,7 +134,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
                 let Some(key) = keys.get(wish.place) else { continue };
                 let limit = inner.patience(wish.old.is_some());
                 match flight.wait(begun + limit, limit).await {
-                    Ok(found) if found.will_do(arrival, inner.node.versions()) => {
+                    Ok(found) if inner.will_do(key, &flight, &found, arrival).await => {
                         answer(&mut answers, wish.place, Ok(found.into_value()));
                     }
                     Ok(_) => wishes.push(wish),
@@ -130,7 +151,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     /// Starts the task of the loads that this call leads.
-    fn depart_many<F, Fut, L, E>(&self, handle: &Handle, led: Vec<(K, Ready<K, V>)>, loader: &Arc<F>)
+    fn depart_many<F, Fut, L, E>(&self, handle: &Handle, led: Vec<Led<K, V>>, loader: &Arc<F>)
     where
         F: Fn(Vec<K>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<(K, L)>, E>> + Send,
@@ -143,12 +164,21 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         let (inner, loader) = (Arc::clone(&self.inner), Arc::clone(loader));
         let span = inner.report.span(false);
         let task = async move {
-            for (_, ready) in &led {
-                ready.flight.begin();
+            for one in &led {
+                one.ready.flight.begin();
             }
-            let wanted: Vec<K> = led.iter().map(|(key, _)| key.clone()).collect();
+            let led = inner.seek_many(led).await;
+            let wanted: Vec<K> = led.iter().map(|one| one.key.clone()).collect();
+            if wanted.is_empty() {
+                return;
+            }
+            let begun = inner.node.now();
+            let led = led.into_iter().map(|one| (one, inner.report.load())).collect();
             let brought = inner.bring_many(wanted, &*loader).await;
-            inner.land_many(led, brought);
+            // Nobody waits for what comes after it has landed.
+            for errand in land_many(&inner, led, brought, begun) {
+                errand.run().await;
+            }
         };
         handle.spawn(task.instrument(span));
     }
@@ -156,17 +186,24 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
 
 impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
     /// What can be answered at once, and what is to be refreshed.
-    fn look(&self, keys: &[K]) -> Look<K, V> {
+    async fn look(&self, keys: &[K]) -> Look<K, V> {
         let now = self.node.now();
         let mut look = Look { answers: Vec::with_capacity(keys.len()), wishes: Vec::new(), led: Vec::new() };
         for (place, key) in keys.iter().enumerate() {
-            let found = self.glance(key, now);
+            let mut found = self.glance(key, now);
+            if self.is_strict() {
+                found = self.confirm(key, found).await;
+            }
             self.report.count(found.counted());
             let answer = match found {
                 Glance::Fresh(entry) => Some(Ok(Some(Cached::new(entry, false)))),
-                Glance::Absent => Some(Ok(None)),
+                Glance::Absent(_) => Some(Ok(None)),
                 Glance::Aging(entry, age) => {
-                    look.led.extend(self.board_refresh(key, &entry, now).map(|ready| (key.clone(), ready)));
+                    // A load that is led may not be dropped with this call, as it would be at the next confirmation.
+                    if !self.is_strict() {
+                        let ready = self.board_refresh(key, &entry, now);
+                        look.led.extend(ready.map(|ready| Led::new(key, ready)));
+                    }
                     Some(Ok(Some(Cached::new(entry, age == Age::Stale))))
                 }
                 Glance::Over(entry) if entry.is_paused(now) => {
@@ -188,12 +225,12 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
     }
 
     /// Joins a load of the key, or leads one. `None` when there are too many.
-    fn board_wish(&self, key: &K, led: &mut Vec<(K, Ready<K, V>)>) -> Option<Arc<Flight<Found<V>>>> {
-        match self.board(key, self.node.fence(key)) {
+    fn board_wish(&self, key: &K, led: &mut Vec<Led<K, V>>) -> Option<Arc<Flight<Found<V>>>> {
+        match self.board(key) {
             Boarding::Joined(flight) => Some(flight),
             Boarding::Led(flight) => {
                 let ready = self.check_in(key, Arc::clone(&flight), self.node.now());
-                led.extend(ready.map(|ready| (key.clone(), ready)));
+                led.extend(ready.map(|ready| Led::new(key, ready)));
                 Some(flight)
             }
             Boarding::Full => {
@@ -201,6 +238,43 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
                 None
             }
         }
+    }
+
+    /// Lands what the shared tier has; the rest is to be loaded.
+    async fn seek_many(&self, led: Vec<Led<K, V>>) -> Vec<Led<K, V>> {
+        if !self.asks() {
+            return led;
+        }
+        let end = Instant::now() + self.policy.hard_time_out() / 2;
+        let mut clinics: HashMap<ClinicId, Vec<Led<K, V>>> = HashMap::new();
+        for one in led {
+            clinics.entry(one.key.clinic()).or_default().push(one);
+        }
+        let mut rest = Vec::new();
+        for mut led in clinics.into_values() {
+            while !led.is_empty() {
+                let others = led.split_off(led.len().min(SharedLimits::NAMED_PER_CALL));
+                let asked: Vec<_> =
+                    led.iter().map(|one| (&one.key, one.ready.flight.fence(), one.want())).collect();
+                let answers = time::timeout_at(end, self.seek(&asked)).await.ok().flatten();
+                if answers.is_none() {
+                    self.report.count(Count::SharedError);
+                }
+                let mut answers = answers.into_iter().flatten();
+                for mut one in led {
+                    match answers.next() {
+                        Some(Answer::Found(found)) => one.ready.landing.land(Ok(found)),
+                        Some(Answer::Load(seen, old)) => {
+                            (one.seen, one.old) = (seen, old);
+                            rest.push(one);
+                        }
+                        None => rest.push(one),
+                    }
+                }
+                led = others;
+            }
+        }
+        rest
     }
 
     /// Runs the loader within its time.
@@ -219,30 +293,44 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         let brought = time::timeout(limit, loading).await.map_err(|_| LoadError::Dropped(limit))??;
         Ok(brought.into_iter().map(|(key, loaded)| (key, loaded.into())).collect())
     }
-
-    /// Keeps what was brought for each, and lands it.
-    fn land_many(&self, led: Vec<(K, Ready<K, V>)>, mut brought: Outcome<HashMap<K, Loaded<V>>>) {
-        for (key, ready) in led {
-            let loaded = match &mut brought {
-                Ok(brought) => Ok(brought.remove(&key).unwrap_or_else(Loaded::absent)),
-                Err(error) => Err(error.clone()),
-            };
-            let Ready { landing, flight, begun, previous, report } = ready;
-            let old = previous.as_ref().map(|old| &*old.entry);
-            let outcome = loaded.and_then(|loaded| {
-                self.fill(&key, flight.fence().clone(), begun, loaded, old).map(|(found, _)| found)
-            });
-            if let (Err(_), Some(old)) = (&outcome, old) {
-                self.pause(old);
-            }
-            let counted = outcome.as_ref().map_or_else(Count::failed, Found::counted);
-            report.ended(counted, self.node.now().saturating_sub(begun));
-            landing.land(outcome);
-        }
-    }
 }
 
-fn answer<V>(answers: &mut [Option<Answer<V>>], place: usize, found: Answer<V>) {
+/// Keeps what was brought for each, and lands it. What is left to do in the shared tier comes back.
+fn land_many<K: CachedAs, V: Send + Sync + 'static>(
+    inner: &Arc<Inner<K, V>>,
+    led: Vec<(Led<K, V>, LoadReport)>,
+    mut brought: Outcome<HashMap<K, Loaded<V>>>,
+    begun: Duration,
+) -> Vec<Errand<K, V>> {
+    let mut errands = Vec::new();
+    for (Led { key, ready: Ready { landing, flight, previous }, seen, old }, report) in led {
+        let loaded = match &mut brought {
+            Ok(brought) => Ok(brought.remove(&key).unwrap_or_else(Loaded::absent)),
+            Err(error) => Err(error.clone()),
+        };
+        let previous = previous.map(|previous| previous.entry).or_else(|| old.clone());
+        let origin = Origin { fence: flight.fence().clone(), seen, begun };
+        let outcome = loaded.and_then(|loaded| inner.fill(&key, origin, loaded, previous.as_deref()));
+        let counted = outcome.as_ref().map_or_else(Count::failed, |(found, _)| found.counted());
+        report.ended(counted, inner.node.now().saturating_sub(begun));
+        if let (Err(_), Some(previous)) = (&outcome, previous) {
+            inner.pause(&previous);
+        }
+        landing.land(match (outcome, old) {
+            (Ok((found, put)), _) => {
+                let mut errand = Errand::new(Arc::clone(inner), key);
+                errand.keep(&found, seen, put);
+                errands.push(errand);
+                Ok(found)
+            }
+            (Err(error), Some(old)) => inner.stand_in(old).ok_or(error),
+            (Err(error), None) => Err(error),
+        });
+    }
+    errands
+}
+
+fn answer<V>(answers: &mut [Option<Given<V>>], place: usize, found: Given<V>) {
     if let Some(answer) = answers.get_mut(place) {
         *answer = Some(found);
     }

@@ -1,5 +1,6 @@
 //! The cache: what is kept, read, loaded and forgotten.
 
+mod beyond;
 mod build;
 mod entry;
 mod fill;

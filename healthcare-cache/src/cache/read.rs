@@ -10,6 +10,7 @@ use crate::{
     CacheNode, CachePolicy, CachedAs,
     flight::{Flight, LoadError, Table},
     report::{CacheReport, Count},
+    wire::Wire,
 };
 use std::{
     error::Error, fmt, future::Future, hash::RandomState, sync::Arc, sync::atomic::AtomicU64, time::Duration,
@@ -65,6 +66,13 @@ pub(super) struct Inner<K, V> {
     pub(super) negatives: Store<K, ()>,
     pub(super) flights: Arc<Table<K, Flight<Found<V>>>>,
     pub(super) permits: Semaphore,
+    /// What is put into the shared tier or given back there, after loads have landed.
+    pub(super) writes: Semaphore,
+    pub(super) writes_max: usize,
+    /// Seals for the shared tier. None for a cache that keeps nothing there.
+    pub(super) wire: Option<Wire<V>>,
+    /// How many loads have begun.
+    pub(super) orders: AtomicU64,
     pub(super) value_max: u32,
     pub(super) weigh: fn(&K, &V) -> usize,
     /// For the jitter: the hash of a count is spread well enough, and nobody outside knows the hash.
@@ -79,7 +87,7 @@ pub(super) enum Glance<V> {
     Aging(Arc<Entry<V>>, Age),
     /// To be served only when a load fails.
     Over(Arc<Entry<V>>),
-    Absent,
+    Absent(Arc<Entry<()>>),
     Nothing,
 }
 
@@ -90,19 +98,26 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     }
 
     pub(super) fn new(builder: CacheBuilder<K, V>, share: u64, value_max: u32) -> Self {
-        let CacheBuilder { policy, name, node, capacity, clinic_share, loads, flights, weigh, .. } = builder;
+        let CacheBuilder { policy, name, node, capacity, clinic_share, loads, flights, weigh, form, .. } =
+            builder;
+        let node = node.unwrap_or_default();
+        let wire = form.zip(node.cipher()).map(|(form, cipher)| Wire::new(cipher.clone(), form));
         let longest = policy.life().saturating_add(policy.fail_safe()).max(Duration::from_secs(1));
         let negatives = policy.negatives_max();
         let report = CacheReport::new(name, policy.class());
         Self {
             inner: Arc::new(Inner {
                 policy,
-                node: node.unwrap_or_default(),
+                node,
                 values: Store::new(capacity, share, longest, report.clone()),
                 negatives: Store::new(negatives, part(negatives, clinic_share), longest, report.clone()),
                 report,
                 flights: Arc::new(Table::new(SHARDS, flights)),
                 permits: Semaphore::new(loads),
+                writes: Semaphore::new(loads),
+                writes_max: loads,
+                wire,
+                orders: AtomicU64::new(0),
                 value_max,
                 weigh,
                 fills: AtomicU64::new(0),
@@ -111,16 +126,20 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         }
     }
 
-    /// The value, if it is there and its life is not over. Loads nothing and refreshes nothing.
+    /// The value, if it is in memory and its life is not over. Loads nothing, refreshes nothing and asks no shared tier: of a
+    /// cache of the restricted level whose node has one, it gives nothing.
     #[must_use]
     pub fn get(&self, key: &K) -> Option<Cached<V>> {
         let inner = &*self.inner;
+        if inner.is_strict() {
+            return None;
+        }
         let found = inner.glance(key, inner.node.now());
         inner.report.count(found.counted());
         match found {
             Glance::Fresh(entry) => Some(Cached::new(entry, false)),
             Glance::Aging(entry, age) => Some(Cached::new(entry, age == Age::Stale)),
-            Glance::Over(_) | Glance::Absent | Glance::Nothing => None,
+            Glance::Over(_) | Glance::Absent(_) | Glance::Nothing => None,
         }
     }
 
@@ -182,6 +201,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
             weight,
             negatives: self.inner.negatives.usage().0,
             flights: self.inner.flights.count(),
+            writes: self.inner.writes_max.saturating_sub(self.inner.writes.available_permits()),
         }
     }
 
@@ -198,14 +218,19 @@ impl<V> Glance<V> {
         match self {
             Self::Fresh(_) | Self::Aging(_, Age::Fresh | Age::Eager) => Count::Hit,
             Self::Aging(..) => Count::Stale,
-            Self::Absent => Count::Absent,
+            Self::Absent(_) => Count::Absent,
             Self::Over(_) | Self::Nothing => Count::Miss,
         }
     }
 }
 
 impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
+    /// Looks into memory, unless the node does not know what was purged elsewhere.
     pub(super) fn glance(&self, key: &K, now: Duration) -> Glance<V> {
+        if !self.node.hears(now) {
+            self.report.count(Count::Bypass);
+            return Glance::Nothing;
+        }
         if let Some(entry) = self.values.get(key) {
             match entry.age(self.node.versions(), now, self.policy.level()) {
                 Age::Fresh => return Glance::Fresh(entry),
@@ -219,7 +244,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
             && let Some(entry) = self.negatives.get(key)
             && entry.age(self.node.versions(), now, self.policy.level()) == Age::Fresh
         {
-            return Glance::Absent;
+            return Glance::Absent(entry);
         }
         Glance::Nothing
     }
@@ -237,6 +262,8 @@ pub struct CacheUsage {
     pub negatives: u64,
     /// Loads under way.
     pub flights: usize,
+    /// Values on their way into the shared tier.
+    pub writes: usize,
 }
 
 impl<K, V> Clone for Cache<K, V> {

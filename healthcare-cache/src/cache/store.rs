@@ -1,4 +1,7 @@
-use super::{entry::Entry, quota::Quota};
+use super::{
+    entry::{Draft, Entry},
+    quota::Quota,
+};
 use crate::{
     CacheKey,
     report::{CacheReport, Count},
@@ -38,15 +41,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Store<K, V> {
         self.entries.get(key)
     }
 
-    /// Keeps what `make` makes for its number in the quota.
-    pub(super) fn insert(&self, key: &K, weight: u32, make: impl FnOnce(u64) -> Entry<V>) -> Arc<Entry<V>> {
-        let (number, victims) = self.quota.admit(key, weight);
+    /// Keeps it, and drives out for it what must go.
+    pub(super) fn insert(&self, key: &K, draft: Draft<V>) -> Arc<Entry<V>> {
+        let (number, victims) = self.quota.admit(key, draft.weight);
         // Without the quota's lock: moka tells the quota of each.
         for victim in victims {
             self.report.count(Count::EvictedShare);
             self.entries.invalidate(&victim);
         }
-        let entry = Arc::new(make(number));
+        let entry = Arc::new(Entry::new(draft, number));
         self.entries.insert(key.clone(), Arc::clone(&entry));
         entry
     }

@@ -1,16 +1,22 @@
 use super::{
     Cached, Load, Loaded,
+    beyond::{Answer, Errand, Want},
     entry::{Age, Entry},
-    fill::Found,
+    fill::{Found, Origin},
     read::{Cache, Glance, Inner},
 };
 use crate::{
     CachedAs,
     flight::{Boarding, Flight, Landing, LoadError, Outcome},
     node::Fence,
-    report::{Count, LoadReport},
+    report::Count,
 };
-use std::{error::Error, future::Future, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    future::Future,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::{
     runtime::Handle,
     time::{self, Instant},
@@ -19,6 +25,13 @@ use tracing::Instrument as _;
 
 /// Who joined a load and may not have what it brought finds a younger one the second time.
 pub(super) const TRIES: usize = 3;
+
+/// When a call came, in the order of purges and in that of loads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival {
+    number: u64,
+    order: u64,
+}
 
 impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     /// What every read that may load does.
@@ -29,11 +42,14 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         let now = self.inner.node.now();
-        let found = self.inner.glance(key, now);
+        let mut found = self.inner.glance(key, now);
+        if self.inner.is_strict() {
+            found = self.inner.confirm(key, found).await;
+        }
         self.inner.report.count(found.counted());
         match found {
             Glance::Fresh(entry) => Ok(Some(Cached::new(entry, false))),
-            Glance::Absent => Ok(None),
+            Glance::Absent(_) => Ok(None),
             Glance::Aging(entry, age) => {
                 self.refresh(key, &entry, now, loader);
                 Ok(Some(Cached::new(entry, age == Age::Stale)))
@@ -74,13 +90,12 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     {
         let inner = &*self.inner;
         let handle = Handle::try_current().map_err(|_| LoadError::NoRuntime)?;
-        let arrival = inner.node.versions().last();
+        let arrival = inner.arrival();
         let limit = inner.patience(old.is_some());
         let end = Instant::now() + limit;
-        let fence = inner.node.fence(key);
         let mut loader = Some(loader);
         for _ in 0..TRIES {
-            let flight = match inner.board(key, fence.clone()) {
+            let flight = match inner.board(key) {
                 Boarding::Joined(flight) => flight,
                 Boarding::Led(flight) => {
                     if let Some(ready) = inner.check_in(key, Arc::clone(&flight), inner.node.now()) {
@@ -96,7 +111,9 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
                 }
             };
             match flight.wait(end, limit).await {
-                Ok(found) if found.will_do(arrival, inner.node.versions()) => return Ok(found.into_value()),
+                Ok(found) if inner.will_do(key, &flight, &found, arrival).await => {
+                    return Ok(found.into_value());
+                }
                 Ok(_) => {}
                 Err(error) => return inner.fall_back(key, old, error),
             }
@@ -114,17 +131,18 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         let (inner, key) = (Arc::clone(&self.inner), key.clone());
         let span = inner.report.span(is_refresh);
         let task = async move {
-            let Ready { landing, flight, begun, previous, report } = ready;
+            let Ready { landing, flight, previous } = ready;
             flight.begin();
             let old = previous.clone();
             let load = Load { previous, is_refresh };
-            let outcome = inner.bring(&key, flight.fence().clone(), begun, load, loader).await;
+            let mut errand = Errand::new(Arc::clone(&inner), key.clone());
+            let outcome = inner.bring(&key, flight.fence(), load, loader, &mut errand).await;
             if let (Err(_), Some(old)) = (&outcome, old) {
                 inner.pause(&old.entry);
             }
-            let counted = outcome.as_ref().map_or_else(Count::failed, Found::counted);
-            report.ended(counted, inner.node.now().saturating_sub(begun));
             landing.land(outcome);
+            // Nobody waits for this.
+            errand.run().await;
         };
         handle.spawn(task.instrument(span));
     }
@@ -134,21 +152,58 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
 pub(super) struct Ready<K: CachedAs, V> {
     pub(super) landing: Landing<K, Found<V>>,
     pub(super) flight: Arc<Flight<Found<V>>>,
-    pub(super) begun: Duration,
     pub(super) previous: Option<Cached<V>>,
-    pub(super) report: LoadReport,
 }
 
 impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
-    /// Joins a load that began after all purges of the key so far, or begins one under this fence.
-    pub(super) fn board(&self, key: &K, fence: Fence) -> Boarding<Flight<Found<V>>> {
+    /// Now.
+    pub(super) fn arrival(&self) -> Arrival {
+        Arrival { number: self.node.versions().last(), order: self.orders.load(Ordering::Acquire) }
+    }
+
+    /// Joins a load that began after all purges of the key so far, or begins one.
+    pub(super) fn board(&self, key: &K) -> Boarding<Flight<Found<V>>> {
         let versions = self.node.versions();
+        let fence = self.node.fence(key);
         let is_shared = !self.policy.is_off();
         self.flights.board(
             key,
             |flight| is_shared && versions.stand(flight.fence()),
-            || Flight::new(fence.at(versions.last())),
+            || Flight::new(fence.at(versions.last()), self.orders.fetch_add(1, Ordering::AcqRel) + 1),
         )
+    }
+
+    /// Whether what a load brought will do for a caller: the load began after the call, or nothing that the value depends on
+    /// was purged since; its tags were not known when the caller joined. A node that may not have heard of every purge goes
+    /// by the first alone, and the restricted level by what the shared tier says now.
+    pub(super) async fn will_do(
+        &self,
+        key: &K,
+        flight: &Flight<Found<V>>,
+        found: &Found<V>,
+        arrival: Arrival,
+    ) -> bool {
+        if flight.order() > arrival.order {
+            return true;
+        }
+        if found.fence().seen() < arrival.number && !self.node.versions().stand(found.fence()) {
+            return false;
+        }
+        if self.is_strict() {
+            self.is_current(key, found.bond()).await
+        } else {
+            self.node.hears(self.node.now())
+        }
+    }
+
+    /// What was found in memory, if the shared tier says that it is right.
+    pub(super) async fn confirm(&self, key: &K, found: Glance<V>) -> Glance<V> {
+        let bond = match &found {
+            Glance::Fresh(entry) | Glance::Aging(entry, _) => entry.bond.as_deref(),
+            Glance::Absent(entry) => entry.bond.as_deref(),
+            Glance::Over(_) | Glance::Nothing => return Glance::Nothing,
+        };
+        if self.is_current(key, bond).await { found } else { Glance::Nothing }
     }
 
     /// Begins a load in the background, unless that is going on, failed a moment ago, or would keep others from loading.
@@ -156,7 +211,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         if entry.is_paused(now) || self.permits.available_permits() == 0 {
             return None;
         }
-        let Boarding::Led(flight) = self.board(key, self.node.fence(key)) else { return None };
+        let Boarding::Led(flight) = self.board(key) else { return None };
         self.check_in(key, flight, now)
     }
 
@@ -176,33 +231,35 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         &self,
         key: &K,
         flight: Arc<Flight<Found<V>>>,
-        begun: Duration,
+        now: Duration,
     ) -> Option<Ready<K, V>> {
         let landing = Landing::new(Arc::clone(&self.flights), key.clone(), Arc::clone(&flight));
-        let previous = match self.glance(key, begun) {
+        // What memory has of the restricted level was refused just now.
+        let found = if self.is_strict() { Glance::Nothing } else { self.glance(key, now) };
+        let previous = match found {
             Glance::Fresh(entry) => {
-                landing.land(Ok(Found::Value(entry)));
+                landing.land(Ok(Found::fresh(entry)));
                 return None;
             }
-            Glance::Absent => {
-                landing.land(Ok(Found::Absent(flight.fence().clone())));
+            Glance::Absent(entry) => {
+                landing.land(Ok(Found::Absent(entry)));
                 return None;
             }
             Glance::Aging(entry, age) => Some(Cached::new(entry, age == Age::Stale)),
             Glance::Over(entry) => Some(Cached::new(entry, true)),
             Glance::Nothing => None,
         };
-        Some(Ready { landing, flight, begun, previous, report: self.report.load() })
+        Some(Ready { landing, flight, previous })
     }
 
-    /// Runs the loader within its time, and keeps what it brings.
+    /// Asks the shared tier, and runs the loader when it must, within the time of a load; and keeps what came.
     async fn bring<F, Fut, E>(
         &self,
         key: &K,
-        fence: Fence,
-        begun: Duration,
+        fence: &Fence,
         load: Load<V>,
         loader: F,
+        errand: &mut Errand<K, V>,
     ) -> Outcome<Found<V>>
     where
         F: FnOnce(Load<V>) -> Fut,
@@ -210,13 +267,48 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         E: Into<Box<dyn Error + Send + Sync>>,
     {
         let limit = self.policy.finish_within();
-        let previous = load.previous.clone();
-        let loading = async {
-            let _permit = self.permits.acquire().await.map_err(|_| LoadError::CutOff)?;
-            loader(load).await.map_err(|cause| LoadError::Failed(Arc::from(cause.into())))
+        let bringing = async {
+            let want = if load.previous.is_some() { Want::Fresh } else { Want::Any };
+            let (seen, old) = match self.ask(key, fence, want, errand).await {
+                Answer::Found(found) => return Ok(found),
+                Answer::Load(seen, old) => (seen, old),
+            };
+            let begun = self.node.now();
+            let report = self.report.load();
+            let previous = load.previous.clone().or_else(|| old.clone().map(|old| Cached::new(old, true)));
+            let load = Load { previous: previous.clone(), ..load };
+            let outcome = async {
+                let _permit = self.permits.acquire().await.map_err(|_| LoadError::CutOff)?;
+                let loaded =
+                    loader(load).await.map_err(|cause| LoadError::Failed(Arc::from(cause.into())))?;
+                let origin = Origin { fence: fence.clone(), seen, begun };
+                self.fill(key, origin, loaded, previous.as_ref().map(|old| &*old.entry))
+            }
+            .await;
+            let counted = outcome.as_ref().map_or_else(Count::failed, |(found, _)| found.counted());
+            report.ended(counted, self.node.now().saturating_sub(begun));
+            match (outcome, old) {
+                (Ok((found, put)), _) => {
+                    errand.keep(&found, seen, put);
+                    Ok(found)
+                }
+                // The shared tier had an old value, which nobody knew of when the load began.
+                (Err(error), Some(old)) => self.stand_in(old).ok_or(error),
+                (Err(error), None) => Err(error),
+            }
         };
-        let loaded = time::timeout(limit, loading).await.map_err(|_| LoadError::Dropped(limit))??;
-        self.fill(key, fence, begun, loaded, previous.as_ref().map(|old| &*old.entry)).map(|(found, _)| found)
+        time::timeout(limit, bringing).await.map_err(|_| LoadError::Dropped(limit))?
+    }
+
+    /// An old value in the place of an error, if it may still be served.
+    pub(super) fn stand_in(&self, old: Arc<Entry<V>>) -> Option<Found<V>> {
+        let age = old.age(self.node.versions(), self.node.now(), self.policy.level());
+        if age == Age::Gone || !self.node.hears(self.node.now()) {
+            return None;
+        }
+        self.pause(&old);
+        self.report.count(Count::FailSafe);
+        Some(Found::Value(old, age.max(Age::Stale)))
     }
 
     /// The old value in the place of an error, if the policy allows it and nothing of it was purged meanwhile.
@@ -226,16 +318,11 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         old: Option<Arc<Entry<V>>>,
         error: LoadError,
     ) -> Result<Option<Cached<V>>, LoadError> {
-        let now = self.node.now();
-        let may_serve =
-            |entry: &Arc<Entry<V>>| entry.age(self.node.versions(), now, self.policy.level()) < Age::Gone;
-        let Some(entry) = old.filter(may_serve) else { return Err(error) };
-        self.pause(&entry);
-        self.report.count(Count::FailSafe);
+        let Some(old) = old.and_then(|old| self.stand_in(old)) else { return Err(error) };
         // The one that is kept may be another by now: what is younger is better.
-        match self.glance(key, now) {
+        match self.glance(key, self.node.now()) {
             Glance::Fresh(entry) => Ok(Some(Cached::new(entry, false))),
-            _ => Ok(Some(Cached::new(entry, true))),
+            _ => Ok(old.into_value()),
         }
     }
 }

@@ -18,14 +18,20 @@ pub(crate) type Outcome<T> = Result<T, LoadError>;
 #[derive(Debug)]
 pub(crate) struct Flight<T> {
     fence: Fence,
+    /// Its place in the order in which loads began, whatever was purged.
+    order: u64,
     /// The task that loads, so that it is not made to wait for itself.
     task: OnceLock<task::Id>,
     outcome: watch::Sender<Option<Outcome<T>>>,
 }
 
 impl<T: Clone> Flight<T> {
-    pub(crate) fn new(fence: Fence) -> Self {
-        Self { fence, task: OnceLock::new(), outcome: watch::Sender::new(None) }
+    pub(crate) fn new(fence: Fence, order: u64) -> Self {
+        Self { fence, order, task: OnceLock::new(), outcome: watch::Sender::new(None) }
+    }
+
+    pub(crate) const fn order(&self) -> u64 {
+        self.order
     }
 
     pub(crate) const fn fence(&self) -> &Fence {

@@ -192,10 +192,6 @@ impl CacheNode {
         self.0.versions.fence(clinic_slot(names.scope), own, subject)
     }
 
-    pub(crate) fn tag_slot(&self, clinic: ClinicId, tag: &str) -> u16 {
-        Self::slot(self.0.namer.tag(clinic, tag))
-    }
-
     /// Where a mark counts: for what came out of the shared tier, which knows no other names.
     pub(crate) const fn slot(mark: Mark) -> u16 {
         let [first, second, ..] = mark.0;

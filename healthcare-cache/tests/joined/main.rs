@@ -1,0 +1,9 @@
+//! A cache in memory and in a tier that several nodes share.
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+mod away;
+mod lives;
+mod restricted;
+mod rig;
+mod turns;
