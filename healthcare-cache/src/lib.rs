@@ -3,6 +3,8 @@
 
 mod cache;
 mod flight;
+#[cfg(feature = "http")]
+mod http;
 mod mark;
 mod memory;
 mod node;
@@ -20,6 +22,12 @@ mod tier;
 #[allow(dead_code, unused_imports)]
 mod wire;
 
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+pub use crate::http::{
+    Cacheable, FreeOfPhi, KeptResponse, ResponseCache, ResponseCacheBody, ResponseCacheBuilder,
+    ResponseCacheError, ResponseCacheFuture, ResponseCacheLayer, ResponseKey, Viewer,
+};
 #[cfg(feature = "statistics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "statistics")))]
 pub use crate::report::{CacheStatistics, NodeStatistics};

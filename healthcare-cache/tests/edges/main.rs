@@ -1,0 +1,6 @@
+//! What stands around the cache: what it counts, responses that are kept, what operators may do.
+#![cfg(feature = "axum")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+mod counts;
+mod responses;

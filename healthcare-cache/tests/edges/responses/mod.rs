@@ -1,0 +1,6 @@
+//! Kept responses.
+
+mod answers;
+mod keeping;
+mod rig;
+mod writes;
