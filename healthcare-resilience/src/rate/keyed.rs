@@ -10,8 +10,8 @@ use tokio::sync::broadcast;
 
 /// A limit for each key in this process: each clinic, user or address has a bucket of its own. Cheap to clone.
 ///
-/// It remembers at most `max_keys` keys, whatever strangers send. A key whose bucket is full again is forgotten when room
-/// is needed, which nobody notices. When every remembered key is in use, [`WhenFull`] says what happens to a new one. A
+/// It remembers at most `max_keys` keys, whatever strangers send. A key whose bucket is full again is forgotten when others
+/// come and half of the room is taken, which nobody notices. When every remembered key is in use, [`WhenFull`] says what happens to a new one. A
 /// few places are looked at for each new key and not all, so under a flood a new key may be turned away while an idle one
 /// still sits elsewhere; the next calls find it.
 ///

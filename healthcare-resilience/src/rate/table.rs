@@ -35,7 +35,8 @@ struct Looked {
     full: Full,
 }
 
-/// Looks at old entries with every new one: more than one, so that the map shrinks while it is written to.
+/// Looks at old entries with every new one, once half of the room is taken: more than one, so that the map shrinks while
+/// it is written to.
 const LOOKS: usize = 4;
 /// Looks before a new key is turned away.
 const LOOKS_WHEN_FULL: usize = 64;
@@ -121,7 +122,10 @@ impl<K: Hash + Eq, V: Idle> Table<K, V> {
     where
         K: Clone,
     {
-        self.clear(&mut entries, now, LOOKS);
+        // With less than that in it, what is idle now is more likely to come again than to be in the way.
+        if self.len() >= self.max / 2 {
+            self.clear(&mut entries, now, LOOKS);
+        }
         if self.reserve() {
             return Ok(self.insert(&mut entries, (hash, key), new(), act));
         }

@@ -195,6 +195,23 @@ fn threads_share_a_key_to_the_permit() {
 }
 
 #[test]
+fn keys_that_come_again_are_not_forgotten_while_there_is_room() {
+    let (limit, hand) = keyed(Quota::per_second(1), 1_000, WhenFull::Refuse);
+    for key in 0..500 {
+        // All that came before are idle by now.
+        hand.advance(SECOND * 2);
+        limit.try_acquire(&key).unwrap();
+    }
+    assert_eq!(limit.keys(), 500);
+    // From half of the room on they go as others come.
+    for key in 500..1_000 {
+        hand.advance(SECOND * 2);
+        limit.try_acquire(&key).unwrap();
+    }
+    assert!(limit.keys() < 600, "{} keys", limit.keys());
+}
+
+#[test]
 fn idle_keys_go_and_busy_ones_stay() {
     let (limit, hand) = keyed(Quota::per_second(1), 100, WhenFull::Refuse);
     limit.try_acquire(&"foo").unwrap();
