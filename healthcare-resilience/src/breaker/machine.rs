@@ -432,7 +432,8 @@ impl Machine {
     /// that means that the clock was set back.
     fn is_open_at(&self, word: Word, now: Moment) -> bool {
         let until = word.until();
-        now < until && now.after(self.rules().open.longest).after(ROUNDED) >= until
+        let left = until.as_nanos().saturating_sub(now.as_nanos());
+        left > 0 && left <= self.rules().open.longest.saturating_add(ROUNDED)
     }
 
     #[cold]
@@ -459,7 +460,7 @@ impl Core {
 }
 
 /// A moment in a word is up to this much later.
-const ROUNDED: Duration = Duration::from_nanos(8);
+const ROUNDED: u64 = 8;
 const FORCED: Refusal = Refusal { reason: RejectReason::ForcedOpen, wait: None };
 
 const fn open_for(wait: Duration) -> Refusal {

@@ -40,6 +40,6 @@ impl fmt::Display for Numbers<'_> {
             write!(f, " (slower than {:?} is failed)", slow.after)?;
         }
         let open = &self.rules.open;
-        write!(f, ", for {:?} up to {:?}, then probes {}", open.first, open.max, self.rules.probes)
+        write!(f, ", for {:?} up to {:?}, then probes {}", open.first(), open.max(), self.rules.probes)
     }
 }

@@ -1,4 +1,4 @@
-use crate::window::Tally;
+use crate::{clock::nanos, window::Tally};
 use std::{fmt, time::Duration};
 
 /// What a breaker was told, checked.
@@ -101,21 +101,31 @@ impl fmt::Display for Rate {
     }
 }
 
-/// How long a circuit stays open: longer each time it opens again without having been closed.
+/// How long a circuit stays open: longer each time it opens again without having been closed. In nanoseconds, which are
+/// half as large as durations and are what the clock's moments are added to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OpenTime {
-    pub(crate) first: Duration,
-    factor: f64,
-    pub(crate) max: Duration,
-    jitter: f64,
+    first: u64,
+    max: u64,
     /// No wait is longer.
-    pub(crate) longest: Duration,
+    pub(crate) longest: u64,
+    factor: f64,
+    jitter: f64,
 }
 
 impl OpenTime {
     /// `first`, then `factor` times as long as before, at most `max`; chance adds up to the part `jitter` to each.
     pub(crate) fn new(first: Duration, factor: f64, max: Duration, jitter: f64) -> Self {
+        let (first, max) = (nanos(first), nanos(max));
         Self { first, factor, max, jitter, longest: stretch(max, 1.0 + jitter) }
+    }
+
+    pub(crate) const fn first(&self) -> Duration {
+        Duration::from_nanos(self.first)
+    }
+
+    pub(crate) const fn max(&self) -> Duration {
+        Duration::from_nanos(self.max)
     }
 
     /// The `opens`-th time in a row, counted from one. `chance` is in `0.0..1.0`.
@@ -123,14 +133,11 @@ impl OpenTime {
         let times = i32::try_from(opens.saturating_sub(1)).unwrap_or(i32::MAX);
         // Beyond all bounds the factor is infinite, and the maximum holds.
         let grown = if times == 0 { self.first } else { stretch(self.first, self.factor.powi(times)) };
-        stretch(grown.min(self.max), 1.0 + self.jitter * chance)
+        Duration::from_nanos(stretch(grown.min(self.max), 1.0 + self.jitter * chance))
     }
 }
 
 /// `by` is at least one. Stops at the end of the range, as a conversion from a float does.
-fn stretch(wait: Duration, by: f64) -> Duration {
-    if by == 1.0 {
-        return wait;
-    }
-    Duration::from_nanos((wait.as_nanos() as f64 * by) as u64)
+fn stretch(wait: u64, by: f64) -> u64 {
+    if by == 1.0 { wait } else { (wait as f64 * by) as u64 }
 }

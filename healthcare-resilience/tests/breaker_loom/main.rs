@@ -19,6 +19,9 @@ mod class {
 }
 mod clock {
     pub(crate) use healthcare_resilience::Moment;
+    pub(crate) fn nanos(wait: std::time::Duration) -> u64 {
+        u64::try_from(wait.as_nanos()).unwrap()
+    }
 }
 mod error {
     pub(crate) use healthcare_resilience::RejectReason;
