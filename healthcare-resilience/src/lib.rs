@@ -80,8 +80,8 @@ pub use crate::{
         ShutdownConfigError, Stage, StageReport, Stopping, Token, UnknownStage,
     },
     stack::{
-        Explanation, OrderRule, Stack, StackBuilder, StackCall, StackConfigError, StackFuture, StackLayer,
-        StackService, StepKind,
+        Explanation, OrderRule, Stack, StackBuilder, StackCall, StackConfigError, StackEvent, StackFuture,
+        StackLayer, StackService, StepKind,
     },
     start::{Start, StartError, StartFailure, StartReport, Step, StepReport, StepState},
     time_out::{Elapsed, TimeOut, TimeOutFuture, TimeOutLayer, time_out},

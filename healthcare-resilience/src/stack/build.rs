@@ -1,10 +1,14 @@
 use super::{
-    OrderRule, Stack, StackConfigError, StepKind,
+    EVENTS_KEPT, OrderRule, Shared, Stack, StackConfigError, StepKind,
     order::{self, StepFacts},
     step::{STEPS_MAX, Step},
 };
-use crate::{AdaptiveLimit, Bulkhead, CircuitBreaker, Hedge, RateLimit, Retry, Shedder, Throttle, WarmUp};
-use std::time::Duration;
+use crate::{
+    AdaptiveLimit, Bulkhead, CircuitBreaker, Hedge, RateLimit, Retry, Shedder, Throttle, WarmUp,
+    metrics::PolicyMetrics,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::broadcast;
 
 /// Describes a [`Stack`]: the steps from the outside in, as they are named.
 #[derive(Debug, Clone)]
@@ -121,6 +125,14 @@ impl StackBuilder {
         let repeats = facts.iter().any(|step| matches!(step.kind, StepKind::Retry | StepKind::Hedge));
         let mut broken: Vec<OrderRule> = order::broken(&facts).map(|(rule, ..)| rule).collect();
         broken.dedup();
-        Ok(Stack { name: self.name, steps: self.steps.into(), repeats, broken: broken.into() })
+        let shared = Shared {
+            name: self.name,
+            steps: self.steps.into(),
+            repeats,
+            broken: broken.into(),
+            events: broadcast::Sender::new(EVENTS_KEPT),
+            metrics: PolicyMetrics::new("stack", self.name),
+        };
+        Ok(Stack { shared: Arc::new(shared) })
     }
 }

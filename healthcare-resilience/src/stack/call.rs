@@ -70,18 +70,12 @@ impl<'a, C> StackCall<'a, C> {
         F: Future<Output = Result<T, E>>,
         C: Classify<T, E>,
     {
-        let repeats = self.stack.repeats && effect.is_repeatable();
+        let repeats = self.stack.shared.repeats && effect.is_repeatable();
         let call = self.call(effect);
         if repeats { call.repeatedly(Made(work)).await } else { call.once(work).await }
     }
 
     fn call(self, effect: Effect) -> Call<'a, C> {
-        Call {
-            stack: self.stack.name,
-            steps: &self.stack.steps,
-            classifier: self.classifier,
-            effect,
-            priority: self.priority,
-        }
+        Call { stack: &self.stack.shared, classifier: self.classifier, effect, priority: self.priority }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
 use std::time::Duration;
 
 /// Until when, and the level of the step that says so. The caller's own deadline has level 0, the outermost step 1.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct End {
     pub(super) at: Moment,
     pub(super) limit: Duration,
@@ -39,8 +39,8 @@ pub(super) struct Ending<T, E> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Class(Class),
-    /// The limit of the step at this level dropped the call.
-    Over(usize),
+    /// This limit dropped the call.
+    Over(End),
 }
 
 impl<T, E> From<Rejection> for Ending<T, E> {

@@ -10,8 +10,8 @@ pub struct Explanation<'a> {
 
 impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stack {}, outside in", self.stack.name)?;
-        let steps = &self.stack.steps;
+        write!(f, "stack {}, outside in", self.stack.shared.name)?;
+        let steps = &self.stack.shared.steps;
         for (at, step) in steps.iter().enumerate() {
             let (outer, inner) = steps.split_at_checked(at).unwrap_or_default();
             let place = Place { step, outer, inner: inner.get(1..).unwrap_or_default() };
@@ -21,7 +21,7 @@ impl fmt::Display for Explanation<'_> {
             }
             write!(f, ": {}; {}", Numbers(step), place.reason())?;
         }
-        for rule in self.stack.broken.iter() {
+        for rule in &self.stack.shared.broken {
             write!(f, "\nallowed: not so here that {rule}, although {}", rule.reason())?;
         }
         Ok(())

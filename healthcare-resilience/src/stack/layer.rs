@@ -104,14 +104,14 @@ where
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone.clone());
         let effect = self.strategy.effect(&request);
-        let repeats = self.stack.repeats && effect.is_repeatable();
+        let repeats = self.stack.shared.repeats && effect.is_repeatable();
         let spare = if repeats { self.strategy.clone_request(&request) } else { None };
         let repeats = spare.is_some();
         let (stack, strategy, classifier) =
             (self.stack.clone(), self.strategy.clone(), self.classifier.clone());
         let priority = self.priority.priority(&request);
         StackFuture(Some(Box::pin(async move {
-            let call = Call { stack: stack.name, steps: &stack.steps, classifier, effect, priority };
+            let call = Call { stack: &stack.shared, classifier, effect, priority };
             let first = Some((ready, request));
             let mut tries = FirstReady { first, further: Requests { service: clone, spare, strategy } };
             let done =

@@ -2,8 +2,10 @@
 
 mod build;
 mod call;
+mod counted;
 mod ending;
 mod error;
+mod event;
 mod explain;
 mod held;
 mod layer;
@@ -21,18 +23,25 @@ pub use self::{
     build::StackBuilder,
     call::StackCall,
     error::StackConfigError,
+    event::StackEvent,
     explain::Explanation,
     layer::{StackFuture, StackLayer, StackService},
     rule::{OrderRule, StepKind},
 };
 
 use self::step::Step;
-use crate::{CallError, Causes, CircuitBreaker, IdempotencyKey, Priority};
+use crate::{
+    CallError, Causes, CircuitBreaker, IdempotencyKey, Priority, RejectReason, metrics::PolicyMetrics,
+};
 use std::{
     error::Error,
     future::{Future, IntoFuture},
     sync::Arc,
+    time::Duration,
 };
+use tokio::sync::broadcast;
+
+const EVENTS_KEPT: usize = 64;
 
 /// Several policies as one, from the outside in. Cheap to clone; the policies are shared.
 ///
@@ -72,12 +81,20 @@ use std::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct Stack {
+    shared: Arc<Shared>,
+}
+
+/// What was built.
+#[derive(Debug)]
+struct Shared {
     name: &'static str,
-    steps: Arc<[Step]>,
+    steps: Box<[Step]>,
     /// There is a retry or a hedge.
     repeats: bool,
     /// Rules that are broken knowingly.
-    broken: Arc<[OrderRule]>,
+    broken: Box<[OrderRule]>,
+    events: broadcast::Sender<StackEvent>,
+    metrics: PolicyMetrics,
 }
 
 impl Stack {
@@ -88,8 +105,8 @@ impl Stack {
 
     /// The name.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &'static str {
+        self.shared.name
     }
 
     /// The stack in words: `println!("{}", stack.explain())`.
@@ -100,10 +117,16 @@ impl Stack {
 
     /// Its circuit breakers from the outside in, for health checks.
     pub fn breakers(&self) -> impl Iterator<Item = &CircuitBreaker> {
-        self.steps.iter().filter_map(|step| match step {
+        self.shared.steps.iter().filter_map(|step| match step {
             Step::Breaker(breaker) => Some(breaker),
             _ => None,
         })
+    }
+
+    /// What it does itself from now on: whose time was over. A receiver that lags behind loses the oldest events.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<StackEvent> {
+        self.shared.events.subscribe()
     }
 
     /// Says with `classifier` what results mean: one answer for every policy of the stack. Without it that is
@@ -158,5 +181,34 @@ impl Stack {
         E: Error + 'static,
     {
         self.with(Causes).write(work)
+    }
+}
+
+impl Shared {
+    /// The limit of the step at `level` dropped a try or the call.
+    #[cold]
+    fn elapsed(&self, level: usize, limit: Duration) {
+        let Some(step) = level.checked_sub(1).and_then(|at| self.steps.get(at)).map(Step::kind) else {
+            return;
+        };
+        self.metrics.event(match step {
+            StepKind::TimeOut => "time_out",
+            StepKind::Deadline => "deadline",
+            _ => "total",
+        });
+        self.send(StackEvent::Elapsed { stack: self.name, step, limit });
+    }
+
+    #[cold]
+    fn too_late(&self) {
+        self.metrics.rejected(RejectReason::DeadlineOver);
+        self.send(StackEvent::TooLate { stack: self.name });
+    }
+
+    fn send(&self, event: StackEvent) {
+        if self.events.receiver_count() > 0 {
+            // Fails only when the last receiver left meanwhile.
+            let _ = self.events.send(event);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! The steps that a call goes through between two tries.
 
 use super::{
+    Shared,
+    counted::Counted,
     ending::{End, Ending, Verdict},
     held::Held,
     permit::Permit,
@@ -8,7 +10,7 @@ use super::{
     within::{InContext, Over, Within},
 };
 use crate::{
-    CallError, Class, Classify, Clock, Elapsed, Priority, RejectReason, Rejection, admitted::watched,
+    CallError, Class, Classify, Clock, Elapsed, Moment, Priority, RejectReason, Rejection, admitted::watched,
     deadline::Context,
 };
 use std::{future::Future, time::Duration};
@@ -16,7 +18,7 @@ use std::{future::Future, time::Duration};
 /// Steps that a call goes through in one go: between them nothing is tried again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row<'a> {
-    pub(super) stack: &'static str,
+    pub(super) stack: &'a Shared,
     pub(super) steps: &'a [Step],
     /// Of the first step.
     pub(super) level: usize,
@@ -34,25 +36,33 @@ impl<'a> Row<'a> {
         F: Future<Output = Ending<T, E>>,
     {
         // Declared before the work, so dropped after it: no place is given back while the work still lives.
-        let mut held = Held::none();
+        let (mut counted, mut held) = (Counted::begun(self), Held::none());
         let end = match self.enter(&mut held, end).await {
             Ok(end) => end,
             Err(rejection) => {
                 held.record(Class::Rejected);
-                return rejection.into();
+                let ending = rejection.into();
+                counted.ended(&ending);
+                return ending;
             }
         };
-        let mut ending = watched(|| work(end), || held.panicked()).await;
+        let panicked = || {
+            held.panicked();
+            counted.panicked();
+        };
+        let mut ending = watched(|| work(end), panicked).await;
         match ending.verdict {
             Verdict::Class(class) => held.record(class),
-            Verdict::Over(level) => {
-                held.record_over(level);
-                if level >= self.level {
+            Verdict::Over(end) => {
+                held.record_over(end.level);
+                if end.level >= self.level {
+                    self.stack.elapsed(end.level, end.limit);
                     // Everything further out stands outside of that limit.
                     ending.verdict = Verdict::Class(Class::Transient);
                 }
             }
         }
+        counted.ended(&ending);
         ending
     }
 
@@ -106,8 +116,9 @@ impl<'a> Row<'a> {
         Within::new(end.map(|end| end.at), permit).await.unwrap_or_else(|Over| Err(self.too_late()))
     }
 
-    const fn too_late(self) -> Rejection {
-        Rejection::new(self.stack, RejectReason::DeadlineOver)
+    fn too_late(self) -> Rejection {
+        self.stack.too_late();
+        Rejection::new(self.stack.name, RejectReason::DeadlineOver)
     }
 }
 
@@ -128,16 +139,16 @@ where
         Ok(result) => {
             // Under the limit that what was called saw: had it been that, it would be the call's own caller.
             let verdict = match (context.enter(|| classifier.classify(result.as_ref())), end) {
-                (Class::Cancelled, Some(end)) => Verdict::Over(end.level),
+                (Class::Cancelled, Some(end)) => Verdict::Over(end),
                 (class, _) => Verdict::Class(class),
             };
             Ending { result: result.map_err(CallError::Inner), verdict }
         }
         Err(Over) => {
-            let level = end.map_or(0, |end| end.level);
-            let elapsed =
-                end.map_or(Elapsed::after(Duration::ZERO), |end| Elapsed::at(end.deadline(), end.limit));
-            Ending { result: Err(elapsed.into()), verdict: Verdict::Over(level) }
+            // Without an end nothing is over.
+            let end = end.unwrap_or(End { at: Moment::START, limit: Duration::ZERO, level: 0 });
+            let elapsed = Elapsed::at(end.deadline(), end.limit);
+            Ending { result: Err(elapsed.into()), verdict: Verdict::Over(end) }
         }
     }
 }

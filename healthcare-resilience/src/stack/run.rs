@@ -1,6 +1,7 @@
 //! How a call goes through the steps.
 
 use super::{
+    Shared,
     ending::{End, Ending, Verdict},
     row::{Row, make},
     step::Step,
@@ -19,8 +20,7 @@ use std::{convert::Infallible, future::Future};
 /// A call and the steps it goes through.
 #[derive(Debug)]
 pub(super) struct Call<'a, C> {
-    pub(super) stack: &'static str,
-    pub(super) steps: &'a [Step],
+    pub(super) stack: &'a Shared,
     pub(super) classifier: C,
     pub(super) effect: Effect,
     pub(super) priority: Priority,
@@ -34,7 +34,7 @@ impl<'a, C> Call<'a, C> {
         C: Classify<T, E>,
     {
         let made = |end| make(Context::current(), end, &self.classifier, work);
-        self.row(0, self.steps.len()).run(End::of_caller(), made).await.result
+        self.row(0, self.stack.steps.len()).run(End::of_caller(), made).await.result
     }
 
     /// Makes the call and, as far as retry and hedge allow, makes it again.
@@ -43,7 +43,7 @@ impl<'a, C> Call<'a, C> {
         F: Future<Output = Result<T, E>>,
         C: Classify<T, E>,
     {
-        let retry = self.steps.iter().enumerate().find_map(|(at, step)| match step {
+        let retry = self.stack.steps.iter().enumerate().find_map(|(at, step)| match step {
             Step::Retry(retry) => Some((at, retry)),
             _ => None,
         });
@@ -118,14 +118,14 @@ impl<'a, C> Call<'a, C> {
         F: Future<Output = Result<T, E>>,
         C: Classify<T, E>,
     {
-        let hedge = self.steps.iter().enumerate().skip(from).find_map(|(at, step)| match step {
+        let hedge = self.stack.steps.iter().enumerate().skip(from).find_map(|(at, step)| match step {
             Step::Hedge(hedge) => Some((at, hedge)),
             _ => None,
         });
         let Some((at, hedge)) = hedge else {
             let (tries, classifier) = (&mut tries, &self.classifier);
             let made = move |end| make(context, end, classifier, move || tries.next_try(is_last));
-            return self.row(from, self.steps.len()).run(end, made).await;
+            return self.row(from, self.stack.steps.len()).run(end, made).await;
         };
         let raced = |end: Option<End>| {
             let context = context.until(end.map(End::deadline));
@@ -147,7 +147,7 @@ impl<'a, C> Call<'a, C> {
     {
         // Never contended: one task polls all tries of a call, one after the other.
         let tries = Mutex::new(tries);
-        let row = self.row(at + 1, self.steps.len());
+        let row = self.row(at + 1, self.stack.steps.len());
         let again = || async {
             let made = |end| make(Context::current(), end, &self.classifier, || tries.lock().next_try(false));
             Ok::<_, Infallible>(row.run(end, made).await)
@@ -165,7 +165,7 @@ impl<'a, C> Call<'a, C> {
     }
 
     fn row(&self, from: usize, to: usize) -> Row<'a> {
-        let steps = self.steps.get(from..to).unwrap_or_default();
+        let steps = self.stack.steps.get(from..to).unwrap_or_default();
         Row { stack: self.stack, steps, level: level(from), priority: self.priority }
     }
 }

@@ -8,6 +8,7 @@ mod layer;
 mod order;
 mod overload;
 mod time;
+mod told;
 mod writes;
 
 use healthcare_resilience::{
