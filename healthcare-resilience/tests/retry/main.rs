@@ -12,6 +12,8 @@ mod hedge;
 #[cfg(feature = "http")]
 mod http;
 mod layer;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod nested;
 mod refusals;
 mod sent;
