@@ -1,7 +1,7 @@
 use crate::{SECRET, builder, connect, fresh, reason};
 use healthcare_resilience::{
-    Clock, ClockHand, Deadline, Quota, RateLimitEvent, RedisRateLimit, RedisRateLimitBuilder, RejectReason,
-    WhileAway,
+    Clock, ClockHand, Component, Condition, Deadline, Quota, RateLimitEvent, RedisRateLimit,
+    RedisRateLimitBuilder, RejectReason, WhileAway,
     testing::{FaultyRedis, RedisServer},
 };
 use redis::aio::MultiplexedConnection;
@@ -56,8 +56,11 @@ async fn a_silent_server_costs_a_few_time_outs_and_then_one_in_each_pause() {
     let mut events = limit.events();
     come_back(&limit, &hand).await;
     connection.commands();
+    let condition = Component::condition(&limit);
+    assert_eq!((limit.kind(), condition), ("redis_rate_limit", Condition::up("near").reading("keys", 0.0)));
     server.stall();
     fail(&limit).await;
+    assert_eq!(limit.condition(), Condition::degraded("away").reading("keys", 0.0));
     let mut told = Vec::new();
     while let Ok(event) = events.try_recv() {
         told.push(event);

@@ -8,6 +8,8 @@ mod cluster;
 mod decide;
 mod layer;
 mod lease;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod processes;
 mod script;
 
