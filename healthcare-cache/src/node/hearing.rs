@@ -8,6 +8,10 @@
 //! was sent, or it is missing by its number. What another sender says counts as said when the newest own beat that was heard
 //! before it was sent. So [`Hearing::until`], which is the bound after the oldest of these moments, does not depend on when
 //! a message lay waiting to be read.
+//!
+//! What this cannot see is a sender of which nothing comes while all others are heard: one that is not known yet, or was given
+//! up as silent, is followed again from the first word of it that comes. On one server that does not happen, for a link that loses
+//! ends. Between the nodes of a cluster it takes a broken bus.
 
 use super::notice::{Beat, Notice, Sender, Word};
 use std::collections::{BTreeSet, HashMap};
@@ -162,6 +166,13 @@ impl Hearing {
         // Whoever goes on speaking is known again with the next beat, which is then found to be a doubt.
         self.senders.clear();
         Some(Doubt::Crowded)
+    }
+
+    /// Whether what this sender says is followed.
+    #[cfg(feature = "testing")]
+    #[allow(dead_code, reason = "a test of this file asks")]
+    pub(crate) fn follows(&self, sender: Sender) -> bool {
+        self.senders.contains_key(&sender)
     }
 
     /// Says what does not add up.
