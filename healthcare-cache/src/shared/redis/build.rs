@@ -36,7 +36,7 @@ impl RedisSharedBuilder {
     pub(super) fn new() -> Self {
         Self {
             link: None,
-            sources: Sources::default(),
+            sources: Sources::new(),
             prefix: "cache".to_owned(),
             limits: SharedLimits::default(),
         }

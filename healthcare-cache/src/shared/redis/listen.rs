@@ -8,13 +8,17 @@ use std::{
 };
 
 /// Where a node listens: a server that speaks to subscribers alone on a socket, so the host's connection cannot serve.
-#[derive(Default)]
 pub(super) struct Sources {
     clients: Vec<Client>,
     turn: AtomicUsize,
 }
 
 impl Sources {
+    /// Each node begins with another, so that they do not all lie on one server.
+    pub(super) fn new() -> Self {
+        Self { clients: Vec::new(), turn: AtomicUsize::new(fastrand::usize(..)) }
+    }
+
     pub(super) fn add(&mut self, client: Client) {
         self.clients.push(client);
     }

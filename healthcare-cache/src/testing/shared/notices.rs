@@ -1,8 +1,12 @@
 use super::{KEY, MINUTE, SharedRig, TAG, fence, scope};
 use crate::{Filled, Forget, Listener, NewEntry, SharedTier as _, Verb};
+use std::time::Duration;
+
+/// For a notice that never comes.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn heard(listener: &mut Box<dyn Listener>) -> Vec<u8> {
-    listener.next().await.expect("the link holds")
+    tokio::time::timeout(PATIENCE, listener.next()).await.expect("something is told").expect("the link holds")
 }
 
 /// Notices may arrive in any order.

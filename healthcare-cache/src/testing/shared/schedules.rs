@@ -19,15 +19,15 @@ pub(super) async fn no_order_of_calls_shows_an_old_version<R: SharedRig>(rig: &R
         hits: 0,
         refusals: 0,
     };
-    for step in 0..STEPS {
+    // Bars that are lifted late leave few hits: then it goes on, so that the outcome is never one of luck.
+    let is_telling = |world: &World<_>| world.hits > STEPS / 50 && world.refusals > 5;
+    for step in 0..STEPS * 20 {
+        if step >= STEPS && is_telling(&world) {
+            return;
+        }
         world.step(step).await;
     }
-    assert!(
-        world.hits > STEPS / 50 && world.refusals > 5,
-        "{} hits, {} refusals",
-        world.hits,
-        world.refusals
-    );
+    panic!("{} hits, {} refusals", world.hits, world.refusals);
 }
 
 struct World<T> {
