@@ -60,8 +60,8 @@ pub use crate::{
         HedgeLayer, HedgeService,
     },
     overload::{
-        AdaptiveLimit, Admit, AdmitFuture, AdmitLayer, AdmitService, Aimd, Dimmer, DimmerBuilder,
-        DimmerPermit, Gradient, LimitAlgorithm, LimitBuilder, LimitPermit, Optional, OverloadConfigError,
+        AdaptiveLimit, AdaptiveLimitBuilder, Admit, AdmitFuture, AdmitLayer, AdmitService, Aimd, Dimmer,
+        DimmerBuilder, DimmerPermit, Gradient, LimitAlgorithm, LimitPermit, Optional, OverloadConfigError,
         Prioritize, Priority, ShedBy, Shedder, ShedderBuilder, Throttle, ThrottleBuilder, ThrottleFormula,
         ThrottlePermit, Vegas, WarmUp, WarmUpBuilder, WarmUpCurve, WarmUpPermit,
     },

@@ -2,7 +2,7 @@ use super::{
     admit::Admit,
     controller::{Controller, Settings},
     in_flight::InFlight,
-    limit_build::LimitBuilder,
+    limit_build::AdaptiveLimitBuilder,
     samples::Sample,
 };
 use crate::{
@@ -64,8 +64,8 @@ pub(crate) struct Shared {
 
 impl AdaptiveLimit {
     /// Starts describing a limit. `name` appears in refusals and metrics.
-    pub fn builder(name: &'static str) -> LimitBuilder {
-        LimitBuilder::new(name)
+    pub fn builder(name: &'static str) -> AdaptiveLimitBuilder {
+        AdaptiveLimitBuilder::new(name)
     }
 
     pub(super) fn new(name: &'static str, clock: Clock, settings: Settings) -> Self {

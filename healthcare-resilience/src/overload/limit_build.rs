@@ -10,13 +10,13 @@ const MAX: usize = 1 << 20;
 /// Describes an [`AdaptiveLimit`].
 #[derive(Debug, Clone)]
 #[must_use = "call build()"]
-pub struct LimitBuilder {
+pub struct AdaptiveLimitBuilder {
     name: &'static str,
     clock: Clock,
     settings: Settings,
 }
 
-impl LimitBuilder {
+impl AdaptiveLimitBuilder {
     pub(super) fn new(name: &'static str) -> Self {
         let settings = Settings {
             algorithm: None,

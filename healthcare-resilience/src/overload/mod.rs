@@ -26,7 +26,7 @@ pub use self::{
     dimmer::{Dimmer, DimmerBuilder, DimmerPermit, Optional},
     error::OverloadConfigError,
     limit::{AdaptiveLimit, LimitPermit},
-    limit_build::LimitBuilder,
+    limit_build::AdaptiveLimitBuilder,
     priority::{Prioritize, Priority},
     shedder::{ShedBy, Shedder, ShedderBuilder},
     throttle::{Throttle, ThrottlePermit},

@@ -45,7 +45,7 @@ impl Shedder {
 
 impl Throttle {
     pub(crate) fn numbers(&self) -> impl Display + use<> {
-        let (Rule { formula, pass_min, ended_min }, window) = self.rule();
+        let (Rule { formula, min_pass, ended_min }, window) = self.rule();
         fmt::from_fn(move |f| {
             match formula {
                 ThrottleFormula::Sre { k } => write!(f, "sends up to {k} for each that is accepted")?,
@@ -53,7 +53,7 @@ impl Throttle {
                     write!(f, "leaves out calls below {} accepted", Percent(success))?;
                 }
             }
-            write!(f, ", once {ended_min} came back in {window:?}, and always {} of them", Percent(pass_min))
+            write!(f, ", once {ended_min} came back in {window:?}, and always {} of them", Percent(min_pass))
         })
     }
 }

@@ -1,6 +1,6 @@
 use super::{
     AdaptiveLimit, LimitPermit, OverloadConfigError, Prioritize, Priority, admit::Admit, cohort,
-    error::Check, limit::Share, limit_build::LimitBuilder,
+    error::Check, limit::Share, limit_build::AdaptiveLimitBuilder,
 };
 use crate::{CallError, Causes, Classify, Clock, RejectReason, Rejection, admitted, metrics::PolicyMetrics};
 use futures_util::FutureExt as _;
@@ -274,7 +274,7 @@ impl ShedderBuilder {
         check.that(self.max_calls.is_none() || self.limit.is_none(), "limit", one)?;
         let limit = match self.limit {
             Some(limit) => limit,
-            None => LimitBuilder::fixed(self.name, self.max_calls.unwrap_or(0))?,
+            None => AdaptiveLimitBuilder::fixed(self.name, self.max_calls.unwrap_or(0))?,
         };
         let shared = Shared {
             name: self.name,

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rule {
     pub(super) formula: ThrottleFormula,
-    pub(super) pass_min: f64,
+    pub(super) min_pass: f64,
     pub(super) ended_min: u64,
 }
 
@@ -41,7 +41,7 @@ impl Rule {
                 ((wanted - accepted / success) / (wanted + 1.0)).max(0.0).powf(aggression.recip())
             }
         };
-        chance.clamp(0.0, 1.0 - self.pass_min)
+        chance.clamp(0.0, 1.0 - self.min_pass)
     }
 }
 
@@ -62,7 +62,7 @@ impl ThrottleBuilder {
             name,
             clock: Clock::default(),
             window: Duration::from_secs(120),
-            rule: Rule { formula: ThrottleFormula::Sre { k: 2.0 }, pass_min: 0.05, ended_min: 10 },
+            rule: Rule { formula: ThrottleFormula::Sre { k: 2.0 }, min_pass: 0.05, ended_min: 10 },
             seed: fastrand::u64(..),
         }
     }
@@ -80,14 +80,14 @@ impl ThrottleBuilder {
     }
 
     /// The share of the calls that goes through whatever happens, above 0 and at most 1. 0.05 when never called.
-    pub const fn pass_min(mut self, share: f64) -> Self {
-        self.rule.pass_min = share;
+    pub const fn min_pass(mut self, share: f64) -> Self {
+        self.rule.min_pass = share;
         self
     }
 
     /// How many calls must have come back within the window before any is left out. 10 when never called; 0 throttles a
     /// burst of first calls that nobody could have answered yet.
-    pub const fn calls_min(mut self, calls: u32) -> Self {
+    pub const fn min_calls(mut self, calls: u32) -> Self {
         self.rule.ended_min = calls as u64;
         self
     }
@@ -112,7 +112,7 @@ impl ThrottleBuilder {
         let check = Check(self.name);
         let range = Duration::from_millis(1)..=Duration::from_secs(24 * 60 * 60);
         check.that(range.contains(&self.window), "window", "a millisecond to a day")?;
-        check.share("pass_min", self.rule.pass_min)?;
+        check.share("min_pass", self.rule.min_pass)?;
         match self.rule.formula {
             ThrottleFormula::Sre { k } => {
                 check.that((1.0..=100.0).contains(&k), "formula", "k from 1 to 100")?

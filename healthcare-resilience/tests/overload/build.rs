@@ -47,7 +47,7 @@ fn throttles() {
     assert_eq!(setting(throttle().window(Duration::ZERO).build()), "window");
     assert_eq!(setting(throttle().window(Duration::MAX).build()), "window");
     for share in [0.0, -1.0, 1.1, f64::NAN] {
-        assert_eq!(setting(throttle().pass_min(share).build()), "pass_min");
+        assert_eq!(setting(throttle().min_pass(share).build()), "min_pass");
         let formula = ThrottleFormula::Envoy { success: share, aggression: 1.0 };
         assert_eq!(setting(throttle().formula(formula).build()), "formula");
     }

@@ -21,7 +21,7 @@ fn ahead_and_back<T>(clock: &Clock, hand: &ClockHand, act: impl FnOnce() -> T) -
 #[test]
 fn a_throttle_forgets_what_it_saw_ahead() {
     let (clock, hand) = Clock::manual();
-    let builder = Throttle::builder("laboratory").clock(clock.clone()).calls_min(1).pass_min(0.000_001);
+    let builder = Throttle::builder("laboratory").clock(clock.clone()).min_calls(1).min_pass(0.000_001);
     let throttle = builder.window(SECOND * 10).build().unwrap();
     let call = || throttle.try_acquire();
     let late = ahead_and_back(&clock, &hand, || {
@@ -45,7 +45,7 @@ fn a_throttle_forgets_what_it_saw_ahead() {
 #[test]
 fn a_throttle_keeps_its_window_when_the_clock_is_set_back_a_little() {
     let (clock, hand) = Clock::manual();
-    let builder = Throttle::builder("laboratory").clock(clock.clone()).calls_min(1);
+    let builder = Throttle::builder("laboratory").clock(clock.clone()).min_calls(1);
     let throttle = builder.window(SECOND * 10).build().unwrap();
     hand.advance(SECOND * 60);
     let now = clock.now();

@@ -45,7 +45,7 @@ impl All {
         Self {
             shedder: Shedder::builder("shed").limit(limit.clone()).build().unwrap(),
             limit,
-            throttle: Throttle::builder("throttle").clock(clock).calls_min(0).build().unwrap(),
+            throttle: Throttle::builder("throttle").clock(clock).min_calls(0).build().unwrap(),
             warm_up: warm_up.build().unwrap(),
         }
     }

@@ -157,7 +157,7 @@ fn requests_are_shed_by_their_priority() {
 #[test]
 fn throttle_and_warm_up_guard_services_too() {
     let (clock, _hand) = Clock::manual();
-    let throttle = Throttle::builder("t").clock(clock.clone()).calls_min(0).build().unwrap();
+    let throttle = Throttle::builder("t").clock(clock.clone()).min_calls(0).build().unwrap();
     let mut service = AdmitLayer::new(throttle.clone()).layer(Laboratory::default());
     let _ = ended(call(&mut service, "fail"));
     assert!(throttle.chance() > 0.4);

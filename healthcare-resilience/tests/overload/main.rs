@@ -16,7 +16,7 @@ mod throttle_oracle;
 mod vegas;
 mod warm_up;
 
-use healthcare_resilience::{AdaptiveLimit, Class, Clock, ClockHand, LimitAlgorithm, LimitBuilder};
+use healthcare_resilience::{AdaptiveLimit, AdaptiveLimitBuilder, Class, Clock, ClockHand, LimitAlgorithm};
 use std::time::Duration;
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -26,7 +26,7 @@ pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) struct Never;
 
 /// A limit that steps at every sample.
-pub(crate) fn stepping(algorithm: impl Into<LimitAlgorithm>) -> (LimitBuilder, ClockHand) {
+pub(crate) fn stepping(algorithm: impl Into<LimitAlgorithm>) -> (AdaptiveLimitBuilder, ClockHand) {
     let (clock, hand) = Clock::manual();
     let builder = AdaptiveLimit::builder("laboratory").algorithm(algorithm).window(Duration::ZERO, 1);
     (builder.clock(clock).probe_every(1_000_000).seed(7), hand)

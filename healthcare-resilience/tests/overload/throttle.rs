@@ -8,7 +8,7 @@ const WINDOW: Duration = Duration::from_secs(120);
 
 fn throttle() -> (ThrottleBuilder, ClockHand) {
     let (clock, hand) = Clock::manual();
-    (Throttle::builder("laboratory").clock(clock).seed(11).calls_min(1), hand)
+    (Throttle::builder("laboratory").clock(clock).seed(11).min_calls(1), hand)
 }
 
 /// So many calls that were sent and came back. Sent first, so that none is left out meanwhile.
@@ -21,9 +21,9 @@ fn seen(throttle: &Throttle, accepted: usize, failed: usize) {
 
 fn chance(k: f64, accepted: usize, failed: usize) -> f64 {
     let (clock, _hand) = Clock::manual();
-    let builder = Throttle::builder("laboratory").clock(clock).pass_min(f64::MIN_POSITIVE);
+    let builder = Throttle::builder("laboratory").clock(clock).min_pass(f64::MIN_POSITIVE);
     let minimum = u32::try_from(accepted + failed).unwrap();
-    let throttle = builder.formula(ThrottleFormula::Sre { k }).calls_min(minimum).build().unwrap();
+    let throttle = builder.formula(ThrottleFormula::Sre { k }).min_calls(minimum).build().unwrap();
     seen(&throttle, accepted, failed);
     throttle.chance()
 }
@@ -61,8 +61,8 @@ fn envoys_formula() {
     let rule = |aggression: f64| {
         let (clock, _hand) = Clock::manual();
         let formula = ThrottleFormula::Envoy { success: 0.5, aggression };
-        let builder = Throttle::builder("x").clock(clock).formula(formula).calls_min(100);
-        let throttle = builder.pass_min(0.000_1).build().unwrap();
+        let builder = Throttle::builder("x").clock(clock).formula(formula).min_calls(100);
+        let throttle = builder.min_pass(0.000_1).build().unwrap();
         seen(&throttle, 20, 80);
         throttle.chance()
     };
@@ -73,7 +73,7 @@ fn envoys_formula() {
 #[test]
 fn some_always_pass() {
     let (builder, _hand) = throttle();
-    let throttle = builder.pass_min(0.1).build().unwrap();
+    let throttle = builder.min_pass(0.1).build().unwrap();
     seen(&throttle, 0, 1_000);
     assert_near(throttle.chance(), 0.9);
     let passed = (0..10_000).filter(|_| throttle.try_acquire().is_ok()).count();
@@ -83,7 +83,7 @@ fn some_always_pass() {
 #[test]
 fn nothing_is_left_out_before_enough_came_back() {
     let (builder, _hand) = throttle();
-    let throttle = builder.calls_min(10).build().unwrap();
+    let throttle = builder.min_calls(10).build().unwrap();
     let burst: Vec<_> = (0..500).map(|_| throttle.try_acquire().unwrap()).collect();
     assert_near(throttle.chance(), 0.0);
     let mut burst = burst.into_iter();
@@ -99,7 +99,7 @@ fn nothing_is_left_out_before_enough_came_back() {
 fn a_call_counts_when_it_is_sent() {
     // zeromicro/go-zero #5011: counted when they end, a hundred calls that hang are not seen for as long as they do.
     let (builder, _hand) = throttle();
-    let throttle = builder.calls_min(10).build().unwrap();
+    let throttle = builder.min_calls(10).build().unwrap();
     seen(&throttle, 10, 0);
     assert_near(throttle.chance(), 0.0);
     let hanging: Vec<_> =
@@ -177,7 +177,7 @@ fn what_is_older_than_the_window_is_forgotten() {
 #[test]
 fn a_callee_that_recovers_is_served_again() {
     let (builder, hand) = throttle();
-    let throttle = builder.window(Duration::from_secs(10)).calls_min(10).build().unwrap();
+    let throttle = builder.window(Duration::from_secs(10)).min_calls(10).build().unwrap();
     let mut sent = [0_u32; 40];
     for (second, sent) in sent.iter_mut().enumerate() {
         for _ in 0..100 {

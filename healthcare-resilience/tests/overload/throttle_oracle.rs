@@ -35,10 +35,10 @@ struct Oracle {
 }
 
 impl Oracle {
-    fn chance(&self, slice: u64, pass_min: f64) -> f64 {
+    fn chance(&self, slice: u64, min_pass: f64) -> f64 {
         let inside = |events: &[u64]| events.iter().filter(|&&at| slice - at < 10).count() as f64;
         let (wanted, accepted) = (inside(&self.wanted), inside(&self.accepted));
-        ((wanted - 2.0 * accepted) / (wanted + 1.0)).clamp(0.0, 1.0 - pass_min)
+        ((wanted - 2.0 * accepted) / (wanted + 1.0)).clamp(0.0, 1.0 - min_pass)
     }
 }
 
@@ -49,8 +49,8 @@ proptest! {
     fn the_counts_are_those_of_a_full_list(steps in prop::collection::vec(step(), 1..200)) {
         let (clock, hand) = Clock::manual();
         let second = Duration::from_secs(1);
-        let throttle = Throttle::builder("x").clock(clock.clone()).window(second * 10).calls_min(0).seed(1);
-        let throttle = throttle.pass_min(0.2).build().unwrap();
+        let throttle = Throttle::builder("x").clock(clock.clone()).window(second * 10).min_calls(0).seed(1);
+        let throttle = throttle.min_pass(0.2).build().unwrap();
         let mut oracle = Oracle::default();
         let mut open: Vec<(u64, ThrottlePermit<'_>)> = Vec::new();
         let slice = || clock.now().as_nanos() / 1_000_000_000;

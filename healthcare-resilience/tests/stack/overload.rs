@@ -103,7 +103,7 @@ async fn an_adaptive_limit_holds_and_learns_from_every_try() {
 
 #[tokio::test(start_paused = true)]
 async fn a_throttle_learns_from_every_try() {
-    let throttle = Throttle::builder("laboratory").calls_min(3).build().unwrap();
+    let throttle = Throttle::builder("laboratory").min_calls(3).build().unwrap();
     let closed = Laboratory::answering(&[Err(Trouble::Closed)]);
     let stack = stack().retry(retry(3)).throttle(throttle.clone()).build().unwrap();
     assert!(stack.read(|| closed.call()).await.is_err());
