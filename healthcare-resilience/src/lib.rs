@@ -99,3 +99,8 @@ pub use crate::{
     rate::{RateToken, RedisRateLimit, RedisRateLimitBuilder, WhileAway},
     redis::{RedisInput, RedisLink, RedisScript},
 };
+
+/// The guide's code, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guarding-calls.md")]
+struct Guide;

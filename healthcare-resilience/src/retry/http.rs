@@ -95,8 +95,14 @@ fn now_year() -> u64 {
 }
 
 impl Effect {
-    /// What repeating `request` would do: nothing for the safe methods, nothing more for `PUT` and `DELETE` (RFC 9110,
-    /// section 9.2), nor for any other that carries an `Idempotency-Key`; else it is a plain write.
+    /// What repeating `request` would do: nothing for the safe methods (RFC 9110, section 9.2.1), nothing more for `PUT` and
+    /// `DELETE` even without a key, nor for any other method that carries an `Idempotency-Key`; else it is a plain write.
+    ///
+    /// `PUT` and `DELETE` say what is to be there in the end, so that several of them have the intended effect of one, and
+    /// section 9.2.2 lets a client repeat them when no answer was read. Two things it does not promise: the second
+    /// `DELETE` may answer 404, and a repeated `PUT` overwrites what somebody else wrote in between. Where that matters
+    /// send `If-Match` (section 13.1.1), or answer [`Effect::Write`] for the request in a [`CloneRequest`] of your own, as
+    /// for servers that keep to none of this.
     #[must_use]
     pub fn of_request<B>(request: &Request<B>) -> Self {
         match *request.method() {

@@ -83,11 +83,11 @@ mod metrics {
             answer(Ok(1)).await.unwrap();
             answer(Err(crate::Trouble::Closed)).await.unwrap_err();
             // Its own time, and its caller's.
-            stack.read(|| pending::<crate::Answer>()).await.unwrap_err();
-            let hurried = Box::pin(stack.read(|| pending::<crate::Answer>()));
+            stack.read(pending::<crate::Answer>).await.unwrap_err();
+            let hurried = Box::pin(stack.read(pending::<crate::Answer>));
             Deadline::within(ms(5)).scope(hurried).await.unwrap_err();
             // Refused by a step, which counts it by its reason.
-            let mut held = Box::pin(stack.read(|| pending::<crate::Answer>()));
+            let mut held = Box::pin(stack.read(pending::<crate::Answer>));
             assert!(crate::poll_once(held.as_mut()).is_pending());
             assert!(matches!(answer(Ok(1)).await, Err(CallError::Rejected(_))));
             drop(held);
