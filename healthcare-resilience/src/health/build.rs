@@ -6,6 +6,7 @@ const CHECKS_MAX: usize = 64;
 const COMPONENTS_MAX: usize = 256;
 /// Long enough to keep probes off the database, short enough for a load balancer.
 const KEEP: Duration = Duration::from_secs(1);
+const KEEP_MIN: Duration = Duration::from_millis(100);
 
 /// The checks cannot be built as described.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,12 @@ pub enum HealthConfigError {
     NoTime {
         /// The name.
         name: &'static str,
+    },
+    /// Whoever may see a health page could make the checks run as fast as they can.
+    #[error("results are kept for less than {min:?}: keep them longer")]
+    KeptTooShortly {
+        /// The least.
+        min: Duration,
     },
     /// More checks than a probe should run.
     #[error("more than {max} checks: join some")]
@@ -111,7 +118,8 @@ impl HealthBuilder {
         self.component(Watched { kind, name, condition })
     }
 
-    /// How long a result is used again before the check runs anew. One second when never called.
+    /// How long a result is used again before the check runs anew, a tenth of a second or more: anybody may ask an open
+    /// health page. One second when never called.
     pub const fn keep(mut self, keep: Duration) -> Self {
         self.keep = keep;
         self
@@ -132,11 +140,14 @@ impl HealthBuilder {
     /// The health.
     ///
     /// # Errors
-    /// [`HealthConfigError`] when a name is there twice, a deadline is zero, or there are more than 64 checks or 256
+    /// [`HealthConfigError`] when a name is there twice, a deadline is zero, results are kept too shortly, or there are more than 64 checks or 256
     /// components.
     pub fn build(self) -> Result<Health, HealthConfigError> {
         if self.checks.len() > CHECKS_MAX {
             return Err(HealthConfigError::TooManyChecks { max: CHECKS_MAX });
+        }
+        if self.keep < KEEP_MIN {
+            return Err(HealthConfigError::KeptTooShortly { min: KEEP_MIN });
         }
         for (at, check) in self.checks.iter().enumerate() {
             let name = check.name();

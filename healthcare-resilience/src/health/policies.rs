@@ -1,5 +1,7 @@
 use super::{Component, Condition};
-use crate::{AdaptiveLimit, BreakerState, Bulkhead, CircuitBreaker, Class, Dimmer, Throttle, WarmUp};
+use crate::{
+    AdaptiveLimit, BreakerState, Bulkhead, CircuitBreaker, Class, Dimmer, Priority, Shedder, Throttle, WarmUp,
+};
 
 /// An open circuit degrades; so does one that was switched off, for it does not protect. Its word is the state's.
 ///
@@ -93,6 +95,36 @@ impl Component for AdaptiveLimit {
         let (in_flight, limit) = (self.in_flight(), self.limit());
         let word = if in_flight < limit { "room" } else { "full" };
         Condition::up(word).reading("in_flight", in_flight as f64).reading("limit", limit as f64)
+    }
+}
+
+/// Degraded while it refuses even emergencies, as `full`; otherwise `room`, or `shedding` while at least one priority is
+/// refused. Readings: `in_flight`, `limit`, and `background`, `normal` and `clinical`, the calls up to which each is served.
+impl Component for Shedder {
+    fn kind(&self) -> &'static str {
+        "shedder"
+    }
+
+    fn name(&self) -> &'static str {
+        self.name()
+    }
+
+    fn condition(&self) -> Condition {
+        let (in_flight, limit) = (self.in_flight(), self.places(Priority::Emergency));
+        let served = [
+            ("background", self.places(Priority::Background)),
+            ("normal", self.places(Priority::Normal)),
+            ("clinical", self.places(Priority::Clinical)),
+        ];
+        let condition = if in_flight >= limit {
+            Condition::degraded("full")
+        } else if served.iter().any(|(_, places)| in_flight >= *places) {
+            Condition::up("shedding")
+        } else {
+            Condition::up("room")
+        };
+        let readings = [("in_flight", in_flight), ("limit", limit)].into_iter().chain(served);
+        readings.fold(condition, |it, (name, count)| it.reading(name, count as f64))
     }
 }
 

@@ -10,9 +10,10 @@ const TERM: Duration = Duration::from_secs(60 * 60);
 /// Where `key` stands among all keys in this hour, 0 up to but not including 1.
 ///
 /// The same key stands at the same place in every call, so that some are served wholly rather than all of them in part;
-/// and at another place in the next hour, so that it is not always the same who go without.
+/// and at another place in the next hour, so that it is not always the same who go without. The hours are counted by the
+/// clock of this process, so each instance of a service has its own, and sheds other keys than its neighbours.
 pub(super) fn place<K: Hash + ?Sized>(key: &K, now: Moment) -> f64 {
-    // Its keys are fixed, so the instances of a service that count hours alike agree.
+    // Its keys are fixed: who may choose a key, and knows when the process began, could find one that is served.
     let mut hasher = DefaultHasher::new();
     (now.as_nanos() / crate::clock::nanos(TERM)).hash(&mut hasher);
     key.hash(&mut hasher);

@@ -217,7 +217,7 @@ impl Share {
     pub(super) const ALL: Self = Self { part: 1.0, above: 0 };
 
     /// The part, rounded up, without what is kept for others; never nothing.
-    fn of(self, limit: usize) -> usize {
+    pub(super) fn of(self, limit: usize) -> usize {
         let places = if self.part < 1.0 { (limit as f64 * self.part).ceil() as usize } else { limit };
         places.min(limit.saturating_sub(self.above)).max(1)
     }

@@ -100,6 +100,12 @@ impl Shedder {
         self.shared.limit.in_flight()
     }
 
+    /// Up to how many calls under way one of this priority is let in now.
+    #[must_use]
+    pub fn places(&self, priority: Priority) -> usize {
+        self.shared.shares.share(priority).of(self.shared.limit.limit())
+    }
+
     /// Lets a call in if its priority is served now.
     ///
     /// # Errors
@@ -119,6 +125,9 @@ impl Shedder {
     /// As [`try_acquire`](Self::try_acquire), but sheds a priority by degrees and by key: a clinic, a user. As the use
     /// grows from the share of the next lower priority to its own, more and more keys are refused, and within an hour
     /// always the same ones: some are served wholly instead of all in part. Emergencies are not shed by key.
+    ///
+    /// The hour is this process's own, so another instance sheds other keys. Take what the server knows for a key, an
+    /// authenticated clinic: a caller that chooses its own can look for one that is served.
     ///
     /// # Errors
     /// As [`try_acquire`](Self::try_acquire).

@@ -23,11 +23,12 @@ use std::{
 ///
 /// A call is left out with the probability `max(0, (wanted - k * accepted) / (wanted + 1))`, with the counts of the last
 /// minutes. It needs no state such as open or closed, and follows a callee that can do a part of its work. A call counts as
-/// wanted when it is sent, not when it ends, so a callee that hangs is seen too; and when it is left out, so the chance
-/// keeps up with the demand. At least `min_pass` of the calls go through, so that a recovery is seen.
+/// wanted when it is sent, not when it ends, so a callee that hangs is seen as long as its callers wait; and when it is left
+/// out, so the chance keeps up with the demand. At least `min_pass` of the calls go through, so that a recovery is seen.
 ///
 /// Ignored results are accepted ones: the callee did its work. A call that another policy rejected, or that was dropped
-/// before it ended, is not counted at all.
+/// before it ended, is not counted at all: where callers leave before the callee answers, it needs a time-out further in,
+/// shorter than their patience, to be seen.
 ///
 /// Source: Google, *Site Reliability Engineering*, chapter 21, "Client-Side Throttling".
 ///

@@ -1,6 +1,6 @@
 use healthcare_resilience::{
     AdaptiveLimit, Aimd, Class, Component, Condition, Dimmer, Health, HealthConfigError, KeyedRateLimit,
-    Quota, RateLimit, RetryBudget, State, Throttle, Unhealthy, WarmUp,
+    Priority, Quota, RateLimit, RetryBudget, Shedder, State, Throttle, Unhealthy, WarmUp,
 };
 use std::{
     future::ready,
@@ -95,6 +95,17 @@ async fn what_sheds_load_tells_how_much() {
     assert_eq!(warm_up.condition(), Condition::up("warming_up").reading("limit", 5.0));
     tokio::time::advance(61 * SECOND).await;
     assert_eq!(warm_up.condition(), Condition::up("warm"));
+
+    let shedder = Shedder::builder("beds").max_calls(4).build().unwrap();
+    let tells = |condition: Condition, in_flight: f64| {
+        let condition = condition.reading("in_flight", in_flight).reading("limit", 4.0);
+        condition.reading("background", 1.0).reading("normal", 2.0).reading("clinical", 3.0)
+    };
+    assert_eq!((shedder.kind(), shedder.condition()), ("shedder", tells(Condition::up("room"), 0.0)));
+    let mut held = vec![shedder.try_acquire(Priority::Normal).unwrap()];
+    assert_eq!(shedder.condition(), tells(Condition::up("shedding"), 1.0));
+    held.extend((0..3).map(|_| shedder.try_acquire(Priority::Emergency).unwrap()));
+    assert_eq!(shedder.condition(), tells(Condition::degraded("full"), 4.0));
 
     let throttle = Throttle::builder("beds").seed(7).build().unwrap();
     assert_eq!(throttle.condition(), Condition::up("sending").reading("chance", 0.0));

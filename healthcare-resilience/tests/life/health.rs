@@ -98,7 +98,7 @@ async fn a_result_is_kept_for_its_time_and_then_asked_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_storm_of_probes_asks_once_even_when_nothing_is_kept() {
+async fn a_storm_of_probes_asks_once_even_when_little_is_kept() {
     let asked = Arc::new(AtomicUsize::new(0));
     let health = Health::builder()
         .required("database", 5 * SECOND, {
@@ -111,7 +111,7 @@ async fn a_storm_of_probes_asks_once_even_when_nothing_is_kept() {
                 }
             }
         })
-        .keep(Duration::ZERO)
+        .keep(SECOND / 10)
         .build()
         .unwrap();
     let probes: Vec<_> = (0..100)
@@ -180,7 +180,7 @@ async fn a_check_tells_how_long_it_took_how_often_it_failed_and_why() {
                 }
             }
         })
-        .keep(Duration::ZERO)
+        .keep(SECOND / 10)
         .build()
         .unwrap();
     let mut seen = Vec::new();
@@ -253,8 +253,7 @@ async fn a_stop_that_begins_while_the_checks_run_is_seen() {
 
 #[tokio::test(start_paused = true)]
 async fn a_check_that_hangs_is_asked_once_and_late_comers_still_learn_what_was_before() {
-    let health =
-        Health::builder().required("database", SECOND, pending).keep(Duration::ZERO).build().unwrap();
+    let health = Health::builder().required("database", SECOND, pending).keep(SECOND / 10).build().unwrap();
     assert_eq!(health.readiness().await.checks[0].failures_in_row, 1);
     advance(SECOND).await;
     // Polled once and kept: it holds the check's turn and never ends by itself.
@@ -273,6 +272,9 @@ fn checks_that_make_no_sense_are_not_built() {
     assert_eq!(twice.unwrap_err(), HealthConfigError::NameTaken { name: "a" });
     let hasty = Health::builder().required("a", Duration::ZERO, || ready(Ok(()))).build();
     assert_eq!(hasty.unwrap_err(), HealthConfigError::NoTime { name: "a" });
+    let min = Duration::from_millis(100);
+    let forgetful = Health::builder().keep(min - Duration::from_nanos(1)).build();
+    assert_eq!(forgetful.unwrap_err(), HealthConfigError::KeptTooShortly { min });
     let names: Vec<&'static str> = (0..65).map(|n| &*Box::leak(n.to_string().into_boxed_str())).collect();
     let many = names
         .iter()

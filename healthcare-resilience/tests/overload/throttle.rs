@@ -1,6 +1,6 @@
 use crate::{MS, Never};
 use healthcare_resilience::{
-    Class, Clock, ClockHand, RejectReason, Throttle, ThrottleBuilder, ThrottleFormula,
+    Class, Clock, ClockHand, RejectReason, Throttle, ThrottleBuilder, ThrottleFormula, time_out,
 };
 use std::time::Duration;
 
@@ -111,6 +111,24 @@ fn a_call_counts_when_it_is_sent() {
     }
     // Those that were left out meanwhile still count as wanted.
     assert!(throttle.chance() < hung / 1.5);
+}
+
+/// As the documentation says: a callee that hangs is seen through a time-out further in, not where its callers leave.
+#[tokio::test(start_paused = true)]
+async fn a_callee_that_hangs_is_seen_through_a_time_out_further_in() {
+    for (is_limited, is_seen) in [(true, true), (false, false)] {
+        let (builder, _hand) = throttle();
+        let throttle = builder.min_calls(10).build().unwrap();
+        for _ in 0..50 {
+            let hangs = std::future::pending::<Result<(), Never>>();
+            if is_limited {
+                drop(tokio::time::timeout(MS * 10, throttle.call(time_out(MS, hangs))).await);
+            } else {
+                drop(tokio::time::timeout(MS * 10, throttle.call(hangs)).await);
+            }
+        }
+        assert_eq!(throttle.chance() > 0.8, is_seen);
+    }
 }
 
 #[test]
