@@ -9,6 +9,7 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use std::{
     future::{pending, ready},
     panic::AssertUnwindSafe,
+    time::Duration,
 };
 use tokio::time::sleep;
 
@@ -50,7 +51,7 @@ fn a_retry_counts_each_call_once_by_its_end_and_each_further_try() {
         let backoff = Backoff::constant(SECOND).jitter(Jitter::None);
         let short = Retry::builder("test").total(SECOND).backoff(backoff).build().unwrap();
         short.call(Effect::Read, hangs).await.unwrap_err();
-        let over = Deadline::within(SECOND * 0).scope(retry.call(Effect::Read, hangs)).await;
+        let over = Deadline::within(Duration::ZERO).scope(retry.call(Effect::Read, hangs)).await;
         assert!(matches!(over, Err(CallError::Rejected(_))));
         Deadline::within(SECOND).scope(retry.call(Effect::Read, hangs)).await.unwrap_err();
     });
@@ -94,7 +95,7 @@ fn a_hedge_counts_each_call_once_by_its_end_and_each_further_try() {
             Box::pin(hedge.call(Effect::Read, || async { panic!("in a try") as Result<(), Fault> }));
         assert!(std::panic::catch_unwind(AssertUnwindSafe(|| crate::poll_once(panics.as_mut()))).is_err());
         drop(panics);
-        let over = Deadline::within(SECOND * 0).scope(hedge.call(Effect::Read, || taking(1))).await;
+        let over = Deadline::within(Duration::ZERO).scope(hedge.call(Effect::Read, || taking(1))).await;
         assert!(matches!(over, Err(CallError::Rejected(_))));
     });
     assert_eq!(
