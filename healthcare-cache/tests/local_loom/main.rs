@@ -5,10 +5,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "the crate uses what is not needed here")]
 
+#[path = "../../src/node/bars.rs"]
+mod bars;
+#[path = "../../src/node/debt.rs"]
+mod debt;
+#[path = "../../src/node/hears.rs"]
+mod hears;
+#[path = "../../src/node/queue.rs"]
+mod queue;
 #[path = "../../src/flight/table.rs"]
 mod table;
 #[path = "../../src/node/versions.rs"]
 mod versions;
+
+mod joined;
 
 mod sync {
     pub(crate) use loom::sync::{Arc, atomic};
@@ -26,6 +36,7 @@ mod sync {
     }
 }
 
+use healthcare_cache::{Mark, ScopeMark, SharedLimits, Verb};
 use loom::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     thread,
@@ -34,7 +45,7 @@ use sync::{Arc, Mutex};
 use table::{Boarding, Table};
 use versions::{Fence, Forget, Versions};
 
-const KEY: u16 = 0;
+pub(crate) const KEY: u16 = 0;
 const TAG: u16 = 1;
 const SUBJECT: u16 = 2;
 
@@ -77,7 +88,7 @@ impl World {
     }
 }
 
-fn explore(story: impl Fn() + Sync + Send + 'static) {
+pub(crate) fn explore(story: impl Fn() + Sync + Send + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.check(story);

@@ -1,0 +1,210 @@
+use crate::{
+    PURGES, Purge, outdated, purge,
+    rig::{BOUND, Rig, key, secs},
+    settle, until_it_hears,
+};
+use healthcare_cache::{NoticeMishap, Reach, SharedTier as _};
+use std::time::Duration;
+use tokio::time::sleep;
+
+const STEP: Duration = Duration::from_millis(20);
+
+#[tokio::test(start_paused = true)]
+async fn what_one_forgets_the_others_forget() {
+    for what in PURGES {
+        let rig = outdated().await;
+        assert_eq!(purge(&rig.nodes[0].node, what).await, Reach::Everyone);
+        assert_eq!(rig.nodes[0].memory(&key(1)), None, "{what:?}: at once");
+        settle().await;
+        for node in &rig.nodes {
+            assert_eq!(node.memory(&key(1)), None, "{what:?}");
+            assert_eq!(node.read(&key(1)).await.unwrap(), 2, "{what:?}");
+        }
+    }
+}
+
+/// Everything else stays where it was.
+#[tokio::test(start_paused = true)]
+async fn what_was_not_purged_stays() {
+    let rig = outdated().await;
+    let other = crate::rig::key_of(2, 2, 7);
+    for node in &rig.nodes {
+        node.read(&other).await.unwrap();
+        node.settle().await;
+    }
+    for what in [Purge::Key, Purge::Subject, Purge::Tag, Purge::Clinic] {
+        purge(&rig.nodes[0].node, what).await;
+        sleep(BOUND * 3).await;
+        assert!(rig.nodes.iter().all(|node| node.memory(&other).is_some()), "{what:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_expired_is_stale_elsewhere_too() {
+    use healthcare_cache::{CacheLevel, CachePolicy, TtlClass};
+    let policy = CachePolicy::of(TtlClass::Clinic).level(CacheLevel::Standard).fail_safe(secs(60));
+    let rig = Rig::new(policy.build().unwrap()).await;
+    for by_tag in [false, true] {
+        for node in &rig.nodes {
+            node.read(&key(1)).await.unwrap();
+            node.settle().await;
+        }
+        let one = &rig.nodes[0].cache;
+        if by_tag {
+            one.expire_tag(key(1).clinic, "tag").await;
+        } else {
+            one.expire(&key(1)).await;
+        }
+        settle().await;
+        for node in &rig.nodes {
+            let kept = node.cache.get(&key(1));
+            assert!(kept.is_none_or(|value| value.is_stale()));
+        }
+        purge(&rig.nodes[0].node, Purge::All).await;
+        settle().await;
+    }
+}
+
+/// The first notice that the node hears is the purge.
+#[tokio::test(start_paused = true)]
+async fn a_notice_that_is_lost_doubled_or_late_is_made_up_for_within_the_bound() {
+    let mishaps =
+        [NoticeMishap::Lose, NoticeMishap::Twice, NoticeMishap::AfterNext, NoticeMishap::Delay(secs(60))];
+    for mishap in mishaps {
+        for what in PURGES {
+            let rig = outdated().await;
+            let [one, two, _] = &rig.nodes[..] else { panic!("three") };
+            two.tier.next_hear([mishap]);
+            assert_eq!(purge(&one.node, what).await, Reach::Everyone);
+            // A beat follows within a third of the bound, and finds it missing.
+            sleep(BOUND / 3 + STEP).await;
+            assert_eq!(two.memory(&key(1)), None, "{mishap:?}, {what:?}");
+            sleep(BOUND - BOUND / 3).await;
+            assert!(two.node.is_hearing());
+            assert_eq!(two.read(&key(1)).await.unwrap(), 2, "{mishap:?}, {what:?}");
+        }
+    }
+}
+
+/// A sender's last word is lost, and it says no more.
+#[tokio::test(start_paused = true)]
+async fn the_last_word_of_a_sender_that_dies_is_made_up_for_within_the_bound() {
+    for what in PURGES {
+        let mut rig = outdated().await;
+        let one = rig.nodes.remove(0);
+        rig.nodes[0].tier.next_hear([NoticeMishap::Lose]);
+        purge(&one.node, what).await;
+        drop(one);
+        sleep(BOUND).await;
+        let two = &rig.nodes[0];
+        assert_eq!(two.memory(&key(1)), None, "{what:?}");
+        until_it_hears(two).await;
+        assert_eq!(two.read(&key(1)).await.unwrap(), 2, "{what:?}");
+    }
+}
+
+/// T3: its link is dead, the others purge, and it is healed.
+#[tokio::test(start_paused = true)]
+async fn a_deaf_node_serves_nothing_older_than_the_bound_neither_deaf_nor_healed() {
+    for what in PURGES {
+        let rig = outdated().await;
+        let [one, two, _] = &rig.nodes[..] else { panic!("three") };
+        two.tier.deafen(true);
+        purge(&one.node, what).await;
+        let (mut was_deaf, mut passed) = (false, Duration::ZERO);
+        while passed < BOUND * 6 {
+            if passed == BOUND * 3 {
+                two.tier.deafen(false);
+            }
+            sleep(STEP).await;
+            passed += STEP;
+            was_deaf |= !two.node.is_hearing();
+            if passed >= BOUND {
+                assert_ne!(two.memory(&key(1)), Some(1), "{what:?} after {passed:?}");
+            }
+        }
+        assert!(was_deaf && two.node.is_hearing());
+        assert_eq!(two.read(&key(1)).await.unwrap(), 2);
+        two.settle().await;
+        assert_eq!(two.memory(&key(1)), Some(2), "{what:?}: it keeps again");
+    }
+}
+
+/// Deaf, it reads through the shared tier: everything may have been purged there without its hearing.
+#[tokio::test(start_paused = true)]
+async fn a_deaf_node_finds_out_that_everything_was_purged() {
+    let rig = outdated().await;
+    let [one, two, _] = &rig.nodes[..] else { panic!("three") };
+    two.tier.deafen(true);
+    sleep(BOUND).await;
+    purge(&one.node, Purge::All).await;
+    sleep(BOUND).await;
+    assert!(!two.node.is_hearing());
+    assert_eq!(two.read(&key(1)).await.unwrap(), 2);
+}
+
+/// What was said between two links was said to nobody.
+#[tokio::test(start_paused = true)]
+async fn a_link_that_was_lost_is_a_doubt() {
+    let rig = outdated().await;
+    let [one, two, _] = &rig.nodes[..] else { panic!("three") };
+    two.tier.cut();
+    settle().await;
+    purge(&one.node, Purge::Key).await;
+    // Shorter than a beat: it is the new link that makes it forget.
+    sleep(Duration::from_millis(60)).await;
+    assert_eq!(two.memory(&key(1)), None);
+    assert!(two.node.is_hearing(), "so short a loss is no deafness");
+    assert_eq!(two.read(&key(1)).await.unwrap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_notice_makes_all_forget_all() {
+    let rig = outdated().await;
+    rig.server.node().say(b"hello").await.unwrap();
+    settle().await;
+    assert!(rig.nodes.iter().all(|node| node.memory(&key(1)).is_none() && node.node.is_hearing()));
+}
+
+/// With nothing going wrong, nothing is forgotten and nobody is deaf.
+#[tokio::test(start_paused = true)]
+async fn in_peace_nothing_is_forgotten() {
+    let rig = outdated().await;
+    for passed in 0..600 {
+        sleep(Duration::from_millis(97)).await;
+        for node in &rig.nodes {
+            assert!(node.node.is_hearing(), "step {passed}");
+            assert_eq!(node.memory(&key(1)), Some(1), "step {passed}");
+        }
+    }
+}
+
+/// The server is away for a while: nothing answers, and every link is lost.
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_nothing_comes_back_that_was_purged_meanwhile() {
+    use healthcare_cache::Mishap;
+    for mishap in [Mishap::Fail, Mishap::Hang] {
+        let rig = outdated().await;
+        for node in &rig.nodes {
+            node.tier.always(mishap);
+            node.tier.cut();
+        }
+        assert_eq!(purge(&rig.nodes[0].node, Purge::Subject).await, Reach::Queued);
+        sleep(BOUND * 10).await;
+        for node in &rig.nodes {
+            assert!(!node.node.is_hearing());
+            assert_eq!(node.read(&key(1)).await.unwrap(), 2, "reads go on");
+            node.tier.always(Mishap::None);
+        }
+        // Less than two of the longest pauses of a circuit.
+        sleep(secs(11)).await;
+        assert!(rig.shared(&key(1)).await.is_none());
+        for node in &rig.nodes {
+            assert!(node.node.is_hearing(), "{mishap:?}");
+            assert_eq!(node.node.queue_len(), 0);
+            assert_eq!(node.read(&key(1)).await.unwrap(), 2);
+            node.settle().await;
+            assert_eq!(node.memory(&key(1)), Some(2));
+        }
+    }
+}
