@@ -5,8 +5,8 @@ mod cache;
 mod flight;
 #[cfg(feature = "http")]
 mod http;
+mod key;
 mod mark;
-mod memory;
 mod node;
 mod policy;
 mod relation;
@@ -17,7 +17,6 @@ mod sync;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
-mod tier;
 // The cache calls it once the two tiers are joined.
 #[allow(dead_code, unused_imports)]
 mod wire;
@@ -36,20 +35,20 @@ pub use crate::report::{CacheStatistics, NodeStatistics};
 pub use crate::shared::{RedisShared, RedisSharedBuilder, RedisSharedError};
 pub use crate::{
     cache::{
-        Cache, CacheBuilder, CacheConfigError, CacheUsage, Cached, EntryInfo, Load, Loaded, Look, Vacancy,
+        Cache, CacheBuilder, CacheConfigError, CacheUsage, Cached, EntryInfo, Load, Loaded, Look, Put,
+        Vacancy,
     },
     flight::LoadError,
+    key::{CacheKey, CachedAs},
     mark::{KeyWriter, Mark, Namer, ScopeMark},
-    memory::{MemoryTier, MemoryTierBuilder, TierConfigError, Usage},
     node::{CacheNode, Coherence, NodeBar, NodeBarError, NodeBuilder, NodeConfigError, Reach},
     policy::{CacheLevel, CachePolicy, CachePolicyBuilder, PolicyError, TtlClass},
-    relation::{CachedRelations, PurgingWriter, RELATION_LIFE, Related, RelationKey},
-    repository::{CachedReader, RowKey, rows_tag},
+    relation::{CachedRelations, Related, RelationKey},
+    repository::{CachedReader, PurgingSink, PurgingWriter, RowKey, rows_tag},
     shared::{
         ChaosShared, Fetched, Filled, Forget, Lease, LeaseToken, Leased, Listener, MemoryServer,
         MemoryServerBuilder, MemoryShared, Mishap, NewEntry, NoticeMishap, NullShared, Seen, SharedBar,
         SharedEntry, SharedError, SharedLimits, SharedLimitsError, SharedTier, Verb, Verdict,
     },
-    tier::{Bar, CacheKey, CacheTier, CachedAs, Fence, Lookup, Purge, PurgeScope, Put, TierError},
     wire::{CacheCodec, CodecError, JsonCodec},
 };

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{CacheNode, CachedAs, Mark, Put, Seen, flight::LoadError, node::Fence, report::Count};
 use std::{hash::BuildHasher as _, sync::Arc, sync::atomic::Ordering, time::Duration};
+use uuid::Uuid;
 
 /// What a load brought, kept or not.
 pub(super) enum Found<V> {
@@ -103,13 +104,14 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         loaded: Loaded<V>,
         previous: Option<&Entry<V>>,
     ) -> Result<Composed<V>, LoadError> {
-        let Loaded { what, life, tags } = loaded;
-        let put = if tags.len() <= Loaded::<V>::TAGS_MAX { Put::Stored } else { Put::TooLarge };
+        let Loaded { what, life, tags, subjects } = loaded;
+        let ties = tags.len() + subjects.len();
+        let put = if ties <= Loaded::<V>::TAGS_MAX { Put::Stored } else { Put::TooLarge };
         let (slots, marks): (Box<[u16]>, Box<[Mark]>) = match (&what, previous) {
-            (What::NotModified, Some(previous)) if tags.is_empty() => {
+            (What::NotModified, Some(previous)) if ties == 0 => {
                 (previous.fence.tags().into(), previous.marks().into())
             }
-            _ => self.ties(key, &tags),
+            _ => self.ties(key, &tags, &subjects),
         };
         let Origin { fence, seen, begun } = origin;
         let fence = fence.with_tags(slots);
@@ -198,10 +200,14 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         (loose(draft), Put::Stale)
     }
 
-    /// What a value depends on besides its key: the slots of its tags, and the marks of its subject and its tags.
-    fn ties(&self, key: &K, tags: &[String]) -> (Box<[u16]>, Box<[Mark]>) {
+    /// What a value depends on besides its key: the slots of its tags and of the subjects that its key does not know, and the
+    /// marks of all its subjects and its tags.
+    fn ties(&self, key: &K, tags: &[String], subjects: &[Uuid]) -> (Box<[u16]>, Box<[Mark]>) {
         let clinic = key.clinic();
-        let tags: Vec<Mark> = tags.iter().map(|tag| self.node.tag_mark(clinic, tag)).collect();
+        let tags = tags.iter().map(|tag| self.node.tag_mark(clinic, tag));
+        let others = subjects.iter().filter(|subject| key.subject() != Some(**subject));
+        let others = others.map(|subject| self.node.subject_mark(clinic, *subject));
+        let tags: Vec<Mark> = others.chain(tags).collect();
         let slots = tags.iter().map(|tag| CacheNode::slot(*tag)).collect();
         let subject = key.subject().map(|subject| self.node.subject_mark(clinic, subject));
         (slots, subject.into_iter().chain(tags).collect())

@@ -1,5 +1,6 @@
 use super::entry::Cached;
 use std::{fmt, time::Duration};
+use uuid::Uuid;
 
 /// What a load is given: it runs as a task of its own, so whatever else it needs (who asks, for which clinic, in which
 /// trace) it is to take along itself.
@@ -44,6 +45,7 @@ pub struct Loaded<V> {
     pub(super) what: What<V>,
     pub(super) life: Option<Duration>,
     pub(super) tags: Vec<String>,
+    pub(super) subjects: Vec<Uuid>,
 }
 
 pub(super) enum What<V> {
@@ -53,31 +55,38 @@ pub(super) enum What<V> {
 }
 
 impl<V> Loaded<V> {
-    /// More tags than these on one value, and it is not kept.
+    /// More tags and subjects than these on one value, and it is not kept.
     pub const TAGS_MAX: usize = 64;
 
     /// A value.
     #[must_use]
     pub const fn new(value: V) -> Self {
-        Self { what: What::Value(value), life: None, tags: Vec::new() }
+        Self { what: What::Value(value), life: None, tags: Vec::new(), subjects: Vec::new() }
     }
 
     /// There is none.
     #[must_use]
     pub const fn absent() -> Self {
-        Self { what: What::Absent, life: None, tags: Vec::new() }
+        Self { what: What::Absent, life: None, tags: Vec::new(), subjects: Vec::new() }
     }
 
     /// [`Load::previous`] is still right: it lives on as if it had been loaded now, with its tags unless others are given.
     #[must_use]
     pub const fn not_modified() -> Self {
-        Self { what: What::NotModified, life: None, tags: Vec::new() }
+        Self { what: What::NotModified, life: None, tags: Vec::new(), subjects: Vec::new() }
     }
 
     /// Forgotten with `purge_tag` of its clinic. Holds nothing of a person; at most [`TAGS_MAX`](Self::TAGS_MAX).
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
+        self
+    }
+
+    /// Is about this person, or another subject, besides the one that its key knows: forgotten with `purge_subject`.
+    #[must_use]
+    pub fn about(mut self, subject: Uuid) -> Self {
+        self.subjects.push(subject);
         self
     }
 
@@ -101,6 +110,7 @@ impl<V> fmt::Debug for Loaded<V> {
         f.debug_struct("Loaded")
             .field("life", &self.life)
             .field("tags", &self.tags.len())
+            .field("subjects", &self.subjects.len())
             .finish_non_exhaustive()
     }
 }

@@ -9,6 +9,7 @@ mod inspect;
 mod load;
 mod look;
 mod many;
+mod put;
 mod quota;
 mod read;
 mod store;
@@ -22,5 +23,6 @@ pub use self::{
     inspect::EntryInfo,
     load::{Load, Loaded},
     look::{Look, Vacancy},
+    put::Put,
     read::{Cache, CacheUsage},
 };

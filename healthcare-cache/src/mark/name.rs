@@ -53,14 +53,9 @@ impl Namer {
     /// A key.
     #[must_use]
     pub fn key<K: CachedAs>(&self, key: &K) -> Mark {
-        self.named(key.clinic(), K::KIND, |out| key.write(out))
-    }
-
-    /// A key of this kind, by what it writes.
-    pub(crate) fn named(&self, clinic: ClinicId, kind: &str, write: impl FnOnce(&mut KeyWriter)) -> Mark {
-        self.hash("key", clinic, |out| {
-            out.text(kind);
-            write(out);
+        self.hash("key", key.clinic(), |out| {
+            out.text(K::KIND);
+            key.write(out);
         })
     }
 

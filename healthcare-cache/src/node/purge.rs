@@ -1,5 +1,5 @@
 use super::{CacheNode, Reach, joined::Told, queue::Owed};
-use crate::{CachedAs, Mark, ScopeMark, Seen, Verb};
+use crate::{CachedAs, Mark, ScopeMark, Seen, SharedLimits, Verb};
 use healthcare_core::ClinicId;
 use uuid::Uuid;
 
@@ -33,6 +33,19 @@ impl CacheNode {
     pub async fn purge_tag(&self, clinic: ClinicId, tag: &str) -> Reach {
         let mark = self.0.namer.tag(clinic, tag);
         self.forget_mark(self.scope(clinic), Verb::Purge, mark, false).await.reach
+    }
+
+    /// Forgets everything of a clinic that depends on one of these marks, or has it for its key.
+    pub async fn purge_marks(&self, clinic: ClinicId, marks: impl IntoIterator<Item = Mark>) -> Reach {
+        let (scope, marks): (_, Vec<Mark>) = (self.scope(clinic), marks.into_iter().collect());
+        let mut reach = Reach::Everyone;
+        for marks in marks.chunks(SharedLimits::NAMED_PER_CALL) {
+            let owed = Owed::Marks { scope, verb: Verb::Purge, marks: marks.to_vec() };
+            if self.forget(owed, false).await.reach == Reach::Queued {
+                reach = Reach::Queued;
+            }
+        }
+        reach
     }
 
     /// Forgets everything of a clinic.

@@ -1,5 +1,6 @@
-use crate::CacheKey;
+use crate::{Cache, CacheBuilder, CacheKey, CachePolicy, CachedAs, KeyWriter};
 use healthcare_core::{ClinicId, Profile};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ pub struct RelationKey {
 }
 
 /// The answer that is remembered: they are. There is no value for *no*, so it cannot be stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Related;
 
@@ -23,8 +24,13 @@ impl RelationKey {
         Self { clinic, party, subject }
     }
 
+    /// Describes a cache of such answers, for [`CachedRelations`](super::CachedRelations).
+    pub fn cache(policy: CachePolicy) -> CacheBuilder<Self, Related> {
+        Cache::builder(policy).weigher(Self::weight)
+    }
+
     /// Bytes, with what the party's kind holds on the heap.
-    pub(super) fn weight(&self, _: &Related) -> usize {
+    fn weight(&self, _: &Related) -> usize {
         let heap = match &self.party.kind {
             Cow::Borrowed(_) => 0,
             Cow::Owned(kind) => kind.capacity(),
@@ -39,5 +45,12 @@ impl CacheKey for RelationKey {
     }
     fn subject(&self) -> Option<Uuid> {
         Some(self.subject)
+    }
+}
+
+impl CachedAs for RelationKey {
+    const KIND: &'static str = "relation";
+    fn write(&self, out: &mut KeyWriter) {
+        out.text(&self.party.kind).id(self.party.id).id(self.subject);
     }
 }

@@ -1,6 +1,7 @@
-use crate::{Cache, CacheBuilder, CacheKey, CachePolicy, CachedAs, KeyWriter, Mark, Namer};
-use healthcare_core::{ClinicId, Id, Record, Sealed};
+use crate::{Cache, CacheBuilder, CacheKey, CachePolicy, CachedAs, KeyWriter, wire::rows};
+use healthcare_core::{ClinicId, Id, Record, Sealed, StorageDoor};
 use std::{
+    borrow::Cow,
     fmt,
     hash::{Hash, Hasher},
     marker::PhantomData,
@@ -12,13 +13,6 @@ pub struct RowKey<T> {
     clinic: ClinicId,
     id: Uuid,
     of: PhantomData<fn() -> T>,
-}
-
-/// All rows are named alike, with their kind after this, so that who knows a row's kind only at run time finds its name, too.
-const KIND: &str = "row";
-
-fn write(out: &mut KeyWriter, kind: &str, id: Uuid) {
-    out.text(kind).id(id);
 }
 
 impl<T: Record> RowKey<T> {
@@ -38,6 +32,14 @@ impl<T: Record> RowKey<T> {
     }
 }
 
+impl<T: Record> CacheBuilder<RowKey<T>, Sealed<T>> {
+    /// Keeps rows in the node's shared tier as well, sealed by the door of their repository: as [`shared`](Self::shared), but there is
+    /// no codec, for rows are readable to nobody on their way.
+    pub fn shared_rows(self, door: &StorageDoor) -> Self {
+        self.form(rows(door.clone()))
+    }
+}
+
 impl<T: Record> CacheKey for RowKey<T> {
     fn clinic(&self) -> ClinicId {
         self.clinic
@@ -48,16 +50,40 @@ impl<T: Record> CacheKey for RowKey<T> {
 }
 
 impl<T: Record> CachedAs for RowKey<T> {
-    const KIND: &'static str = KIND;
+    const KIND: &'static str = RowName::KIND;
     fn write(&self, out: &mut KeyWriter) {
-        write(out, T::KIND, self.id);
+        RowName::write_parts(out, T::KIND, self.id);
     }
 }
 
-/// The name of a row whose kind is known only now: the same as its [`RowKey`]'s.
-#[allow(dead_code, reason = "the writer bars by it, once nodes bar")]
-pub(super) fn row_mark(namer: &Namer, clinic: ClinicId, kind: &str, id: Uuid) -> Mark {
-    namer.named(clinic, KIND, |out| write(out, kind, id))
+/// A row whose kind is known only at run time. It has the same name as its [`RowKey`].
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct RowName {
+    pub(super) clinic: ClinicId,
+    pub(super) kind: Cow<'static, str>,
+    pub(super) id: Uuid,
+}
+
+impl RowName {
+    fn write_parts(out: &mut KeyWriter, kind: &str, id: Uuid) {
+        out.text(kind).id(id);
+    }
+}
+
+impl CacheKey for RowName {
+    fn clinic(&self) -> ClinicId {
+        self.clinic
+    }
+    fn subject(&self) -> Option<Uuid> {
+        None
+    }
+}
+
+impl CachedAs for RowName {
+    const KIND: &'static str = "row";
+    fn write(&self, out: &mut KeyWriter) {
+        Self::write_parts(out, &self.kind, self.id);
+    }
 }
 
 /// The tag that a list of rows of this kind can be kept with: whoever writes one of them through a
@@ -97,6 +123,7 @@ impl<T: Record> fmt::Debug for RowKey<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Namer;
     use healthcare_core::record;
 
     record! {
@@ -117,14 +144,12 @@ mod tests {
     #[test]
     fn a_row_has_one_name_whoever_names_it() {
         let (namer, clinic, id) = (Namer::random(), ClinicId::random(), Uuid::now_v7());
+        let named = |clinic, kind: &'static str, id| namer.key(&RowName { clinic, kind: kind.into(), id });
         let bed = namer.key(&RowKey::<Bed>::new(clinic, Id::from_uuid(id)));
-        assert_eq!(bed, row_mark(&namer, clinic, "bed", id));
-        assert_eq!(
-            namer.key(&RowKey::<Ward>::new(clinic, Id::from_uuid(id))),
-            row_mark(&namer, clinic, "ward", id)
-        );
-        assert_ne!(bed, row_mark(&namer, clinic, "ward", id));
-        assert_ne!(bed, row_mark(&namer, ClinicId::random(), "bed", id));
-        assert_ne!(bed, row_mark(&namer, clinic, "bed", Uuid::now_v7()));
+        assert_eq!(bed, named(clinic, "bed", id));
+        assert_eq!(namer.key(&RowKey::<Ward>::new(clinic, Id::from_uuid(id))), named(clinic, "ward", id));
+        assert_ne!(bed, named(clinic, "ward", id));
+        assert_ne!(bed, named(ClinicId::random(), "bed", id));
+        assert_ne!(bed, named(clinic, "bed", Uuid::now_v7()));
     }
 }

@@ -62,8 +62,13 @@ impl<T: Record, R: Reader<T>> Reader<T> for CachedReader<T, R> {
             Look::Miss(vacancy) => {
                 let row = self.inner.find(grant).await?;
                 if let Some(sealed) = row.sealed().filter(|sealed| !sealed.is_joined()) {
+                    let loaded = Loaded::new(sealed.clone());
+                    let loaded = match sealed.subject() {
+                        Some(subject) => loaded.about(subject),
+                        None => loaded,
+                    };
                     // Not being kept only costs the next one a query.
-                    vacancy.keep(Loaded::new(sealed.clone())).await;
+                    vacancy.keep(loaded).await;
                 }
                 Ok(row)
             }

@@ -10,5 +10,8 @@
 )]
 
 mod look;
+mod nodes;
 mod reader;
+mod relations;
 mod rig;
+mod writer;

@@ -88,7 +88,7 @@ async fn who_changes_or_deletes_reads_the_store() {
     assert_eq!(world.name(id).await, "Ada");
     // Another process, of which this node has not heard.
     let change = world.renaming(id, "Grace").await;
-    world.store.commit(change).await.unwrap();
+    world.store.rows.commit(change).await.unwrap();
     assert_eq!(world.name(id).await, "Ada", "still remembered");
     let change = world.renaming(id, "Joan").await;
     assert_eq!(change.version(), 3, "edited from what the store has");
@@ -116,12 +116,12 @@ async fn lists_are_the_stores() {
 async fn a_row_read_before_a_purge_is_not_remembered_after_it() {
     let world = World::new();
     let id = world.patient("Ada").await;
-    world.store.hold();
+    world.store.hold_answers();
     let grant = world.reading(id).await;
     let mut reading = Box::pin(world.patients.find(&grant));
     assert!(poll(reading.as_mut()).is_pending(), "it has Ada, and has not returned");
     let change = world.renaming(id, "Grace").await;
-    world.store.commit(change).await.unwrap();
+    world.store.rows.commit(change).await.unwrap();
     world.node.purge_key(&RowKey::new(world.stage.clinic, id)).await;
     world.store.answers.add_permits(1_000);
     let row = reading.await.unwrap();
@@ -134,23 +134,29 @@ async fn a_row_read_before_a_purge_is_not_remembered_after_it() {
 }
 
 #[tokio::test]
-async fn purging_a_person_forgets_their_row() {
+async fn purging_a_person_forgets_their_own_row_and_all_about_them() {
     let world = World::new();
     let (ada, bob) = (world.patient("Ada").await, world.patient("Bob").await);
-    world.name(ada).await;
-    world.name(bob).await;
+    let visit = world.visit(ada, "cough").await;
+    for _ in 0..2 {
+        world.name(ada).await;
+        world.name(bob).await;
+        world.note(visit).await;
+    }
+    assert_eq!(world.store.finds(), 3);
     world.node.purge_subject(world.stage.clinic, ada.as_uuid()).await;
     world.name(bob).await;
-    assert_eq!(world.store.finds(), 2, "others are kept");
+    assert_eq!(world.store.finds(), 3, "others are kept");
     world.name(ada).await;
-    assert_eq!(world.store.finds(), 3);
+    world.note(visit).await;
+    assert_eq!(world.store.finds(), 5);
 }
 
 #[tokio::test]
 async fn a_read_dropped_anywhere_remembers_nothing() {
     let world = World::new();
     let id = world.patient("Ada").await;
-    world.store.hold();
+    world.store.hold_answers();
     let grant = world.reading(id).await;
     let mut reading = Box::pin(world.patients.find(&grant));
     assert!(poll(reading.as_mut()).is_pending());

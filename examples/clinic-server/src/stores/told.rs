@@ -2,7 +2,7 @@
 
 use super::ReplyStore;
 use async_trait::async_trait;
-use healthcare_cache::{Purge, PurgingWriter};
+use healthcare_cache::{CacheNode, PurgingWriter};
 use healthcare_core::{
     AccessError, Appointment, AppointmentStore, AppointmentWindow, Change, ChartReader, ChartRows, Committed,
     Criteria, Delete, Grant, Guard, Interval, List, PageRequest, Practitioner, Read, ReadChart, Reader,
@@ -31,8 +31,8 @@ impl<T: Record, S: Writer<T>> Writer<T> for ByRef<S> {
 
 impl<S> Told<S> {
     /// `store`, whose commits these are told of.
-    pub fn new(store: Arc<S>, relations: Option<Arc<dyn Purge>>, wake: Wake) -> Self {
-        let writer = PurgingWriter::new(WakingWriter::new(ByRef(Arc::clone(&store)), wake), relations);
+    pub fn new(store: Arc<S>, node: &CacheNode, wake: Wake) -> Self {
+        let writer = PurgingWriter::new(WakingWriter::new(ByRef(Arc::clone(&store)), wake), node);
         Self { store, writer }
     }
 }

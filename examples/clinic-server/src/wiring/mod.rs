@@ -30,7 +30,7 @@ use crate::{
 use cipher::HouseBodies;
 use health::health;
 use healthcare_audit::AuditLog;
-use healthcare_cache::{CachedRelations, Purge};
+use healthcare_cache::{CacheNode, CachePolicy, CachedRelations, PurgingSink, RelationKey, TtlClass};
 use healthcare_core::{
     Appointment, Appointments, Boundary, Clock, Eligibility, InvalidRole, KeyFile, KeyProvider, KeyVariable,
     Plugins, SystemClock, Vault,
@@ -112,12 +112,13 @@ pub async fn wire_with(
     let audit = open_audit(&audit_dir, &vault, &clock)?;
     let late = Arc::new(LateRelations::default());
     let boundary = boundary(&late, &audit, &clock)?;
-    let purge = relations(&late, &database, &boundary, &clock)?;
+    let node = CacheNode::with_clock(Arc::clone(&clock));
+    relations(&late, &database, &boundary, &node)?;
 
     let wake = Wake::new();
     let sql = SqlStore::new(database.clone(), boundary.storage.clone(), Arc::clone(&vault));
     let sql = Arc::new(sql.charting_all().charting::<Appointment>());
-    let store = Arc::new(Told::new(Arc::clone(&sql), purge, wake.clone()));
+    let store = Arc::new(Told::new(Arc::clone(&sql), &node, wake.clone()));
     let stores = Stores::of(&store);
     let plugins = Arc::new(Plugins::builder().with(Eligibility::new(Arc::clone(&store) as _)).build());
     let appointments = Appointments::new(
@@ -131,7 +132,7 @@ pub async fn wire_with(
     let shutdown = shutdown()?;
     let bus = InProcessBus::new();
     let outbox = Arc::new(SqlOutbox::new(relay_database, Arc::clone(&vault), boundary.system.clone()));
-    let relay = relay(&outbox, &bus, &audit, (&clock, &wake))?;
+    let relay = relay(&outbox, &bus, PurgingSink::new(audit.clone(), &node), (&clock, &wake))?;
     let accounts = accounts::wire(&vault, &database, &boundary.edge, &clock)?;
     let housekeeping = Housekeeping {
         store: sql,
@@ -188,10 +189,10 @@ fn boundary(
 fn relay(
     outbox: &Arc<SqlOutbox>,
     bus: &InProcessBus,
-    audit: &AuditLog,
+    outcomes: PurgingSink<AuditLog>,
     (clock, wake): (&Arc<dyn Clock>, &Wake),
 ) -> Result<Relay, StartError> {
-    Relay::builder(Arc::clone(outbox) as _, Arc::new(bus.clone()), Arc::new(audit.clone()))
+    Relay::builder(Arc::clone(outbox) as _, Arc::new(bus.clone()), Arc::new(outcomes))
         .clock(Arc::clone(clock))
         .wake(wake)
         .build()
@@ -247,24 +248,25 @@ fn open_audit(dir: &Path, vault: &Vault, clock: &Arc<dyn Clock>) -> Result<Audit
 /// The policy asks for relations, relations are read through the boundary's storage door, and the boundary is built with the policy: the
 /// circle is closed here, once.
 ///
-/// Several processes may share a PostgreSQL database, and there is nothing yet by which one tells the others what to forget: relations are
-/// kept in memory on SQLite alone.
+/// Several processes may share a PostgreSQL database, and without a Redis there is nothing by which one tells the others what to forget:
+/// relations are kept in memory on SQLite alone. There, an import that runs beside the server tells it through the outbox.
 fn relations(
     late: &LateRelations,
     database: &Database,
     boundary: &Boundary,
-    clock: &Arc<dyn Clock>,
-) -> Result<Option<Arc<dyn Purge>>, StartError> {
+    node: &CacheNode,
+) -> Result<(), StartError> {
     let source = SqlRelations::new(database.clone(), boundary.storage.clone());
     if database.dialect() == Dialect::Postgres {
         late.set(Arc::new(source));
-        return Ok(None);
+        return Ok(());
     }
-    let cached = CachedRelations::in_memory(source, RELATION_BYTES, Arc::clone(clock))
-        .map_err(|error| StartError::Wiring(error.into()))?;
-    let purge = cached.purge();
-    late.set(Arc::new(cached));
-    Ok(Some(purge))
+    let policy =
+        CachePolicy::of(TtlClass::Patient).build().map_err(|error| StartError::Wiring(error.into()))?;
+    let cache = RelationKey::cache(policy).node(node).capacity(RELATION_BYTES).clinic_share(1.0).build();
+    let cache = cache.map_err(|error| StartError::Wiring(error.into()))?;
+    late.set(Arc::new(CachedRelations::new(source, cache)));
+    Ok(())
 }
 
 fn shutdown() -> Result<Shutdown, StartError> {

@@ -1,15 +1,10 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+//! Relations that are remembered.
 
-mod common;
-
+use crate::rig::{World as Process, poll};
 use async_trait::async_trait;
-use common::{Rig, poll};
-use healthcare_cache::{
-    Bar, CacheTier, CachedRelations, Fence, Lookup, Purge, PurgeScope, Put, RELATION_LIFE, Related,
-    RelationKey, TierError,
-};
+use healthcare_cache::{CachePolicy, CachedRelations, RelationKey, TtlClass};
 use healthcare_core::{
-    ClinicId, ManualClock, MemoryRelations, Profile, RelationError, RelationSource, RequestContext,
+    ClinicId, MemoryRelations, Profile, RelationError, RelationSource, RequestContext, Writer,
 };
 use std::{
     borrow::Cow,
@@ -21,6 +16,8 @@ use std::{
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
+
+const LIFE: Duration = Duration::from_secs(1_800);
 
 /// Counts what it is asked; can be held up after it has looked, and can fail.
 #[derive(Debug, Clone)]
@@ -47,8 +44,7 @@ impl RelationSource for Source {
 }
 
 struct World {
-    rig: Rig,
-    clock: Arc<ManualClock>,
+    process: Process,
     source: Source,
     cached: CachedRelations<Source>,
     doctor: Profile,
@@ -63,22 +59,24 @@ impl World {
             answers: Arc::new(Semaphore::new(1_000)),
             is_down: Arc::default(),
         };
-        let clock = Arc::new(ManualClock::at(jiff::Timestamp::UNIX_EPOCH));
-        let cached = CachedRelations::in_memory(source.clone(), 1 << 20, clock.clone()).unwrap();
+        let process = Process::new();
+        let policy = CachePolicy::of(TtlClass::Patient).jitter(0.0).build().unwrap();
+        let cache = RelationKey::cache(policy).node(&process.node).build().unwrap();
+        let cached = CachedRelations::new(source.clone(), cache);
         let doctor = Profile { kind: Cow::Borrowed("practitioner"), id: Uuid::now_v7() };
-        Self { rig: Rig::new(), clock, source, cached, doctor, patient: Uuid::now_v7() }
+        Self { process, source, cached, doctor, patient: Uuid::now_v7() }
     }
 
     fn relate(&self) {
-        self.source.relations.add(self.rig.clinic, self.doctor.clone(), self.patient);
+        self.source.relations.add(self.process.stage.clinic, self.doctor.clone(), self.patient);
     }
 
     fn end(&self) {
-        self.source.relations.remove(self.rig.clinic, self.doctor.clone(), self.patient);
+        self.source.relations.remove(self.process.stage.clinic, self.doctor.clone(), self.patient);
     }
 
     async fn related(&self) -> bool {
-        self.cached.related(&self.rig.context(), &self.doctor, self.patient).await.unwrap()
+        self.cached.related(&self.process.context, &self.doctor, self.patient).await.unwrap()
     }
 
     fn asked(&self) -> usize {
@@ -93,9 +91,9 @@ async fn a_yes_is_remembered_for_half_an_hour() {
     assert!(world.related().await && world.related().await);
     assert_eq!(world.asked(), 1);
     world.end(); // as another process would
-    world.clock.advance(RELATION_LIFE - Duration::from_millis(1));
+    world.process.stage.clock.advance(LIFE - Duration::from_millis(1));
     assert!(world.related().await, "the stated bound: another process's write is seen when the life is over");
-    world.clock.advance(Duration::from_millis(1));
+    world.process.stage.clock.advance(Duration::from_millis(1));
     assert!(!world.related().await);
 }
 
@@ -115,7 +113,7 @@ async fn an_error_is_passed_on_and_not_remembered() {
     let world = World::new();
     world.relate();
     world.source.is_down.store(true, Ordering::SeqCst);
-    let answer = world.cached.related(&world.rig.context(), &world.doctor, world.patient).await;
+    let answer = world.cached.related(&world.process.context, &world.doctor, world.patient).await;
     assert!(answer.is_err());
     world.source.is_down.store(false, Ordering::SeqCst);
     assert!(world.related().await);
@@ -127,15 +125,15 @@ async fn the_clinic_the_party_and_the_subject_are_all_in_the_key() {
     let world = World::new();
     world.relate();
     assert!(world.related().await);
-    let elsewhere = world.rig.context_of(ClinicId::random());
+    let elsewhere = world.process.stage.context_in(ClinicId::random());
     let somebody = Profile { id: Uuid::now_v7(), ..world.doctor.clone() };
     let another_kind = Profile { kind: Cow::Borrowed("patient"), ..world.doctor.clone() };
-    let context = world.rig.context();
+    let context = &world.process.context;
     for (context, party, subject) in [
         (&elsewhere, &world.doctor, world.patient),
-        (&context, &somebody, world.patient),
-        (&context, &another_kind, world.patient),
-        (&context, &world.doctor, Uuid::now_v7()),
+        (context, &somebody, world.patient),
+        (context, &another_kind, world.patient),
+        (context, &world.doctor, Uuid::now_v7()),
     ] {
         assert!(!world.cached.related(context, party, subject).await.unwrap());
     }
@@ -147,7 +145,7 @@ async fn a_purge_ends_what_is_remembered_of_the_subject_in_that_clinic() {
     world.relate();
     assert!(world.related().await);
     world.end();
-    world.cached.purge_subject(world.rig.clinic, world.patient).await.unwrap();
+    world.process.node.purge_subject(world.process.stage.clinic, world.patient).await;
     assert!(!world.related().await);
 }
 
@@ -157,13 +155,13 @@ async fn a_look_up_that_was_under_way_does_not_outlive_the_purge() {
     world.relate();
     // The look-up has its answer from the source and has not returned with it.
     world.source.answers.acquire_many(1_000).await.unwrap().forget();
-    let context = world.rig.context();
-    let mut under_way = Box::pin(world.cached.related(&context, &world.doctor, world.patient));
+    let context = &world.process.context;
+    let mut under_way = Box::pin(world.cached.related(context, &world.doctor, world.patient));
     assert!(poll(under_way.as_mut()).is_pending());
     assert_eq!(world.asked(), 1);
     // Meanwhile the relation ends, and the write that ended it purges.
     world.end();
-    world.cached.purge_subject(world.rig.clinic, world.patient).await.unwrap();
+    world.process.node.purge_subject(world.process.stage.clinic, world.patient).await;
     world.source.answers.add_permits(1_000);
     assert!(under_way.await.unwrap(), "who asked before the end may still be told the old answer");
     assert!(!world.related().await, "nobody who asks after it may");
@@ -181,8 +179,8 @@ async fn a_look_up_dropped_anywhere_remembers_nothing_and_breaks_nothing() {
             .await
             .unwrap()
             .forget();
-        let context = world.rig.context();
-        let mut under_way = Box::pin(world.cached.related(&context, &world.doctor, world.patient));
+        let context = &world.process.context;
+        let mut under_way = Box::pin(world.cached.related(context, &world.doctor, world.patient));
         for _ in 0..polls {
             assert!(poll(under_way.as_mut()).is_pending());
         }
@@ -191,54 +189,19 @@ async fn a_look_up_dropped_anywhere_remembers_nothing_and_breaks_nothing() {
         let before = world.asked();
         assert!(world.related().await);
         assert_eq!(world.asked(), before + 1, "nothing was remembered by the dropped one");
-        world.cached.purge_subject(world.rig.clinic, world.patient).await.unwrap();
-    }
-}
-
-/// A tier that cannot be reached.
-#[derive(Debug)]
-struct Away;
-
-fn away<T>() -> Result<T, TierError> {
-    Err(TierError("away".into()))
-}
-
-#[async_trait]
-impl Purge for Away {
-    async fn purge(&self, _: PurgeScope) -> Result<(), TierError> {
-        away()
-    }
-    async fn bar(&self, _: ClinicId, _: Uuid, _: Duration) -> Result<Bar, TierError> {
-        away()
-    }
-    async fn lift(&self, _: Bar) -> Result<(), TierError> {
-        away()
-    }
-}
-#[async_trait]
-impl CacheTier<RelationKey, Related> for Away {
-    async fn get(&self, _: &RelationKey) -> Result<Lookup<RelationKey, Related>, TierError> {
-        away()
-    }
-    async fn put(&self, _: Fence<RelationKey>, _: Related, _: Duration) -> Result<Put, TierError> {
-        away()
-    }
-    async fn purge_key(&self, _: &RelationKey) -> Result<(), TierError> {
-        away()
+        world.process.node.purge_subject(world.process.stage.clinic, world.patient).await;
     }
 }
 
 #[tokio::test]
-async fn without_its_tier_the_source_is_asked() {
-    let world = World::new();
+async fn a_write_about_the_patient_asks_the_source_again() {
+    let mut world = World::new();
+    let patient = world.process.patient("Ada").await;
+    world.patient = patient.as_uuid();
     world.relate();
-    let cached = CachedRelations::new(world.source.clone(), Arc::new(Away));
-    for _ in 0..2 {
-        assert!(cached.related(&world.rig.context(), &world.doctor, world.patient).await.unwrap());
-    }
-    assert_eq!(world.asked(), 2);
-    assert!(
-        cached.purge_subject(world.rig.clinic, world.patient).await.is_err(),
-        "a purge that did not happen says so"
-    );
+    assert!(world.related().await);
+    let change = world.process.visiting(patient, "the last one").await;
+    world.end();
+    world.process.writer.commit(change).await.unwrap();
+    assert!(!world.related().await);
 }
