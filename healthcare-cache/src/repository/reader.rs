@@ -20,14 +20,12 @@ use std::fmt;
 ///
 /// ```
 /// use healthcare_cache::{CacheNode, CachePolicy, CachedReader, PurgingWriter, RowKey, TtlClass};
-/// # healthcare_core::record! {
-/// #     pub struct Bed in bed = "bed" { subject: none, plain { floor: i64 }, protected {}, }
-/// # }
-/// # fn wire<R: healthcare_core::Reader<Bed>, W>(store: R, writer: W, door: healthcare_core::StorageDoor)
-/// # -> Result<(CachedReader<Bed, R>, PurgingWriter<W>), Box<dyn std::error::Error>> {
+/// # use healthcare_core::{Reader, Record, StorageDoor};
+/// # fn wire<T: Record, R: Reader<T>, W>(store: R, writer: W, door: StorageDoor)
+/// # -> Result<(CachedReader<T, R>, PurgingWriter<W>), Box<dyn std::error::Error>> {
 /// let node = CacheNode::new();
-/// let beds = RowKey::<Bed>::cache(CachePolicy::of(TtlClass::Clinic).build()?).node(&node).build()?;
-/// let reader = CachedReader::new(store, door, beds);
+/// let rows = RowKey::<T>::cache(CachePolicy::of(TtlClass::Patient).build()?).node(&node).shared_rows(&door).build()?;
+/// let reader = CachedReader::new(store, door, rows);
 /// let writer = PurgingWriter::new(writer, &node);
 /// # Ok((reader, writer))
 /// # }
