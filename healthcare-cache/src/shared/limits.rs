@@ -167,3 +167,15 @@ pub(crate) const fn entry_marks(given: usize) -> Result<(), SharedError> {
 pub(crate) const fn named(given: usize) -> Result<(), SharedError> {
     at_most("marks and keys", given, SharedLimits::NAMED_PER_CALL)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_has_a_length_and_an_end() {
+        for (longest, ms) in [(Duration::ZERO, 1), (Duration::from_millis(7), 7), (Duration::MAX, 300_000)] {
+            assert_eq!(SharedLimits::lease_ms(longest), ms, "{longest:?}");
+        }
+    }
+}

@@ -148,6 +148,7 @@ async fn a_deaf_node_hears_nothing_of_what_was_told_meanwhile() {
         assert_eq!(heard(&mut listener).await, b"a");
         tier.next_hear([NoticeMishap::Delay(Duration::from_secs(1))]);
         say(&tier, b"b").await;
+        assert!(heard(&mut listener).await.is_empty(), "it is on its way");
         tier.deafen(true);
         say(&tier, b"c").await;
         if is_asked_meanwhile {
