@@ -1,7 +1,9 @@
 //! What a hit costs the heap.
 
-use healthcare_cache::{Cache, CacheKey, CachePolicy, CachedAs, KeyWriter, TtlClass};
-use healthcare_core::ClinicId;
+use healthcare_cache::{
+    Cache, CacheKey, CacheNode, CachePolicy, CachedAs, JsonCodec, KeyWriter, MemoryServer, TtlClass,
+};
+use healthcare_core::{ClinicId, KeyId, MasterKey, MemoryKeys, MemoryScopeKeys, Vault};
 use uuid::Uuid;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -38,4 +40,30 @@ async fn a_hit_allocates_nothing() {
     assert_eq!(allocation_counter::measure(look).count_total, 0);
     let counts = allocation_counter::measure(|| drop(std::hint::black_box(Box::new(1))));
     assert_eq!(counts.count_total, 1, "the counter counts");
+}
+
+/// Nor does one of a node that hears others, in memory.
+#[tokio::test(start_paused = true)]
+async fn a_hit_of_a_joined_node_allocates_nothing() {
+    let store = std::sync::Arc::new(MemoryScopeKeys::default());
+    let master = MasterKey::new(KeyId::from_bytes([1; 8]), [2; 32]);
+    let vault = std::sync::Arc::new(Vault::new(&MemoryKeys::new([master]), store).unwrap());
+    let builder = CacheNode::builder().shared(MemoryServer::new().node()).secret(&[3; 32]);
+    let (node, coherence) = builder.cipher(vault.cache_cipher()).build().unwrap();
+    let hearing = tokio::spawn(coherence.run());
+    let policy = CachePolicy::of(TtlClass::Patient).build().unwrap();
+    let beds: Cache<BedKey, u32> = Cache::builder(policy).node(&node).shared(JsonCodec).build().unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(10), async {
+        while !node.is_hearing() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .unwrap();
+    let key = BedKey { clinic: ClinicId::random(), patient: Uuid::now_v7() };
+    beds.get_or_load(&key, |_| async { Ok::<_, std::io::Error>(12) }).await.unwrap();
+    let look = || assert_eq!(beds.get(&key).as_deref(), Some(&12));
+    look();
+    assert_eq!(allocation_counter::measure(look).count_total, 0);
+    hearing.abort();
 }

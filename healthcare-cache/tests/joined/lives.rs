@@ -2,8 +2,8 @@
 
 use crate::rig::{Rig, key, secs};
 use healthcare_cache::{
-    CacheLevel, CachePolicy, CachePolicyBuilder, LeaseToken, Loaded, NewEntry, SharedLimits, SharedTier as _,
-    TtlClass, Verb,
+    Cache, CacheLevel, CachePolicy, CachePolicyBuilder, JsonCodec, Loaded, NewEntry, Put, SharedLimits,
+    SharedTier as _, TtlClass, Verb,
 };
 use std::io;
 use tokio::time::sleep;
@@ -69,9 +69,9 @@ async fn a_life_that_the_shared_tier_cuts_short_is_short_for_the_copy() {
 async fn a_shorter_life_is_kept_to_by_who_has_it() {
     let rig = Rig::new(policy().build().unwrap()).await;
     let [one, two, _] = &rig.nodes[..] else { panic!("three") };
-    let brief = healthcare_cache::Cache::builder(policy().life(secs(300)).build().unwrap())
+    let brief = Cache::builder(policy().life(secs(300)).build().unwrap())
         .node(&two.node)
-        .shared(healthcare_cache::JsonCodec)
+        .shared(JsonCodec)
         .build()
         .unwrap();
     one.read(&key(1)).await.unwrap();
@@ -215,7 +215,6 @@ async fn what_cannot_be_read_there_is_loaded_and_replaced() {
     one.settle().await;
     rig.source.write(2);
     assert_eq!(two.read(&key(1)).await.unwrap(), 1);
-    let _: LeaseToken = LeaseToken::random();
 }
 
 #[tokio::test(start_paused = true)]
@@ -268,4 +267,98 @@ async fn several_keys_are_looked_for_at_once() {
         assert_eq!(one.read(key).await.unwrap(), 2);
     }
     assert_eq!(rig.source.loads(), 5);
+}
+
+/// Its life is counted from the beginning of the load, there too.
+#[tokio::test(start_paused = true)]
+async fn a_slow_load_has_used_up_a_part_of_its_life() {
+    let rig = Rig::new(policy().build().unwrap()).await;
+    let call = rig.nodes[0].slow(&key(1));
+    rig.source.has_read(1).await;
+    sleep(secs(4)).await;
+    rig.source.gate.add_permits(1);
+    call.await.unwrap().unwrap();
+    rig.settle().await;
+    assert_eq!(rig.shared(&key(1)).await.unwrap().left, secs(1_796));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_set_is_there_for_all() {
+    let rig = Rig::new(policy().negative_life(secs(60)).build().unwrap()).await;
+    let [one, two, three] = &rig.nodes[..] else { panic!("three") };
+    two.read(&key(1)).await.unwrap();
+    two.settle().await;
+    assert_eq!(one.cache.set(&key(1), Loaded::new(7).tag("tag")).await, Put::Stored);
+    assert_eq!(one.read(&key(1)).await.unwrap(), 7);
+    sleep(secs(3)).await;
+    for node in [two, three] {
+        assert_eq!(node.read(&key(1)).await.unwrap(), 7);
+    }
+    assert_eq!(rig.source.loads(), 1);
+    assert_eq!(rig.shared(&key(1)).await.unwrap().marks.len(), 2);
+    one.cache.purge_tag(key(1).clinic, "tag").await;
+    assert!(rig.shared(&key(1)).await.is_none());
+    // That there is none cannot be put there.
+    assert_eq!(one.cache.set(&key(1), Loaded::absent()).await, Put::Stale);
+    assert_eq!(one.cache.set(&key(1), Loaded::not_modified()).await, Put::Stale);
+    // What cannot be put there is not kept.
+    one.tier.always(healthcare_cache::Mishap::Fail);
+    assert_eq!(one.cache.set(&key(1), 8).await, Put::Stale);
+    assert_eq!(one.read(&key(1)).await.unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_shared_tier_is_asked_once_and_only_when_memory_does_not_know() {
+    let rig = Rig::new(policy().build().unwrap()).await;
+    let [one, two, three] = &rig.nodes[..] else { panic!("three") };
+    one.read(&key(1)).await.unwrap();
+    one.settle().await;
+    for (node, wanted) in [(one, 1), (two, 1), (one, 0), (two, 0)] {
+        node.read(&key(1)).await.unwrap();
+        node.settle().await;
+        // The first has asked before its load.
+        assert_eq!(node.held.fetches(), wanted);
+    }
+    let keys: Vec<_> =
+        (0..8).map(|number| crate::rig::key_of(1 + u128::from(number % 2), 1, number)).collect();
+    let none = |_| async { Ok::<Vec<(crate::rig::Key, u64)>, io::Error>(Vec::new()) };
+    three.cache.get_or_load_many(&keys, none).await;
+    three.settle().await;
+    assert_eq!(three.held.fetches(), 2, "one for each clinic");
+    // While another node refreshes a value, it is not asked for at each read.
+    sleep(secs(1_000)).await;
+    let refresh = one.slow(&key(1));
+    rig.source.has_read(2).await;
+    two.held.fetches();
+    for _ in 0..10 {
+        two.read(&key(1)).await.unwrap();
+        two.settle().await;
+    }
+    assert_eq!(two.held.fetches(), 1);
+    rig.source.gate.add_permits(1);
+    assert_eq!(refresh.await.unwrap().unwrap(), 1);
+    rig.settle().await;
+}
+
+/// Sooner known than heard.
+#[tokio::test(start_paused = true)]
+async fn what_the_shared_tier_refuses_is_not_kept_in_memory() {
+    let rig = Rig::new(policy().build().unwrap()).await;
+    let one = &rig.nodes[0];
+    let call = one.slow(&key(1));
+    rig.source.has_read(1).await;
+    // By a node that nobody hears.
+    rig.forget(&key(1), &[rig.namer.tag(key(1).clinic, "tag")], Verb::Purge).await;
+    rig.source.gate.add_permits(1);
+    assert_eq!(call.await.unwrap().unwrap(), 1);
+    one.settle().await;
+    assert!(one.memory(&key(1)).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_alone_keeps_everything_in_memory() {
+    let cache: Cache<crate::rig::Key, u64> =
+        Cache::builder(policy().build().unwrap()).shared(JsonCodec).build().unwrap();
+    assert_eq!(cache.set(&key(1), 1).await, Put::Stored);
+    assert_eq!(*cache.get(&key(1)).unwrap(), 1);
 }

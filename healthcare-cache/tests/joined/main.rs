@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 mod away;
+mod fences;
+mod held;
 mod lives;
+mod model;
 mod restricted;
 mod rig;
 mod turns;

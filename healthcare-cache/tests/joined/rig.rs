@@ -1,5 +1,6 @@
 //! Several nodes over one shared tier in which things go wrong on command, and one source for all of them.
 
+use crate::held::Held;
 use healthcare_cache::{
     Cache, CacheKey, CacheNode, CachePolicy, CachedAs, ChaosShared, Fetched, Forget, JsonCodec, KeyWriter,
     Load, LoadError, Loaded, Mark, MemoryServer, MemoryShared, Namer, ScopeMark, SharedEntry, SharedLimits,
@@ -78,6 +79,8 @@ pub(crate) struct Source {
 }
 
 pub(crate) type Loading = std::pin::Pin<Box<dyn Future<Output = io::Result<Loaded<u64>>> + Send>>;
+pub(crate) type LoadingMany =
+    std::pin::Pin<Box<dyn Future<Output = io::Result<Vec<(Key, Loaded<u64>)>>> + Send>>;
 
 impl Source {
     pub(crate) fn write(&self, value: u64) {
@@ -109,12 +112,26 @@ impl Source {
     /// Reads at once, and answers when the gate lets it.
     pub(crate) fn slow(self: &Arc<Self>) -> impl Fn(Load<u64>) -> Loading + Send + Sync + 'static {
         let source = Arc::clone(self);
-        move |_| {
+        move |_| Arc::clone(&source).load_slowly()
+    }
+
+    pub(crate) fn load_slowly(self: Arc<Self>) -> Loading {
+        Box::pin(async move {
+            let value = self.read();
+            self.gate.acquire().await.unwrap().forget();
+            Ok(Loaded::new(value).tag("tag"))
+        })
+    }
+
+    /// As [`slow`](Self::slow), for several.
+    pub(crate) fn slow_many(self: &Arc<Self>) -> impl Fn(Vec<Key>) -> LoadingMany + Send + Sync + 'static {
+        let source = Arc::clone(self);
+        move |wanted| {
             let source = Arc::clone(&source);
             Box::pin(async move {
                 let value = source.read();
                 source.gate.acquire().await.unwrap().forget();
-                Ok(Loaded::new(value).tag("tag"))
+                Ok(wanted.into_iter().map(|key| (key, Loaded::new(value).tag("tag"))).collect())
             })
         }
     }
@@ -137,6 +154,7 @@ pub(crate) type Tier = ChaosShared<MemoryShared>;
 pub(crate) struct Node {
     pub(crate) node: CacheNode,
     pub(crate) tier: Tier,
+    pub(crate) held: Held<Tier>,
     pub(crate) cache: Cache<Key, u64>,
     hearing: tokio::task::JoinHandle<()>,
     source: Arc<Source>,
@@ -184,7 +202,6 @@ impl Node {
             }
         }
         self.cache.validate().unwrap();
-        self.node.validate().unwrap();
     }
 
     /// As when its link to the others is cut: from then on it hears nothing, and knows it when the bound has passed.
@@ -221,12 +238,13 @@ impl Rig {
         let nodes: Vec<Node> = (0..3)
             .map(|_| {
                 let tier = ChaosShared::new(server.node());
-                let builder = CacheNode::builder().clock(clock.clone()).shared(tier.clone());
+                let held = Held::new(tier.clone());
+                let builder = CacheNode::builder().clock(clock.clone()).shared(held.clone());
                 let (node, coherence) =
                     builder.secret(&SECRET).cipher(cipher.clone()).bound(BOUND).build().unwrap();
                 let cache = Cache::builder(policy).node(&node).shared(JsonCodec).build().unwrap();
                 let hearing = tokio::spawn(coherence.run());
-                Node { node, tier, cache, hearing, source: Arc::clone(&source) }
+                Node { node, tier, held, cache, hearing, source: Arc::clone(&source) }
             })
             .collect();
         // The first beats, and what the newcomers are doubted for.

@@ -124,3 +124,44 @@ async fn nobody_waits_for_the_shared_tier_to_keep_a_value() {
     assert_eq!((usage.flights, usage.writes), (0, 1));
     assert!(before.elapsed().is_zero() && rig.shared(&key(1)).await.is_none());
 }
+
+/// A task that is dropped at any of its awaits, as when the runtime shuts down, leaves nothing behind but a turn that ends.
+#[tokio::test(start_paused = true)]
+async fn a_caller_dropped_at_any_poll_leaves_everything_usable() {
+    for polls in 1..12 {
+        let rig = Rig::new(policy()).await;
+        let [one, two, _] = &rig.nodes[..] else { panic!("three") };
+        let (own, loader) = (key(1), rig.source.quick());
+        {
+            let mut call = Box::pin(one.cache.get_or_load(&own, loader));
+            for _ in 0..polls {
+                let done = std::future::poll_fn(|context| {
+                    std::task::Poll::Ready(call.as_mut().poll(context).is_ready())
+                });
+                if done.await {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        {
+            let wanted = [key(1), key(2)];
+            let none = |_| async { Ok::<Vec<(crate::rig::Key, u64)>, io::Error>(Vec::new()) };
+            let mut call = Box::pin(one.cache.get_or_load_many(&wanted, none));
+            for _ in 0..polls {
+                let done = std::future::poll_fn(|context| {
+                    std::task::Poll::Ready(call.as_mut().poll(context).is_ready())
+                });
+                if done.await {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        rig.settle().await;
+        let before = Instant::now();
+        assert_eq!(two.read(&own).await.unwrap(), 1);
+        assert!(before.elapsed().is_zero());
+        assert_eq!(rig.source.loads(), 1);
+    }
+}

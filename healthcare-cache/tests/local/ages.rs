@@ -1,7 +1,7 @@
 //! How values grow old.
 
 use crate::rig::{Rig, key, secs};
-use healthcare_cache::{CachePolicy, CachePolicyBuilder, LoadError, Loaded, Put, TtlClass};
+use healthcare_cache::{CachePolicy, CachePolicyBuilder, LoadError, Loaded, Look, Put, TtlClass};
 use std::io;
 
 fn policy() -> CachePolicyBuilder {
@@ -110,4 +110,18 @@ async fn that_there_is_none_is_remembered_for_its_own_time() {
     rig.cache.get_or_load_option(&key(1), none).await.unwrap();
     assert_eq!(rig.quick(&key(1)).await.unwrap(), 1);
     assert_eq!(rig.cache.set(&key(1), Loaded::not_modified()).await, Put::Stale);
+}
+
+/// Who found nothing may know later that there is a value, when others had found that there is none.
+#[tokio::test(start_paused = true)]
+async fn a_value_takes_the_place_of_what_was_known_not_to_be() {
+    let rig = Rig::new(policy().negative_life(secs(60)).build().unwrap());
+    let Look::Miss(place) = rig.cache.look_up(&key(1)).await else { panic!("it is not there") };
+    let none = |_| async { Ok::<Option<u64>, io::Error>(None) };
+    assert!(rig.cache.get_or_load_option(&key(1), none).await.unwrap().is_none());
+    assert_eq!(place.keep(Loaded::new(1).life(secs(10))).await, Put::Stored);
+    assert_eq!(*rig.cache.get(&key(1)).unwrap(), 1);
+    rig.clock.advance(secs(10));
+    assert_eq!(rig.quick(&key(1)).await.unwrap(), 1);
+    assert_eq!(rig.source.loads(), 1);
 }
