@@ -156,9 +156,9 @@ impl Clinic {
 
     /// Whether it is known that what is loaded for a key now could not be kept.
     fn is_barred(&self, key: Mark, now: Duration) -> bool {
+        // A bar of the key itself, or of the clinic, shows when the lease is judged.
         let kept = self.values.get(&key).filter(|kept| kept.ends > now);
-        self.judge([key], self.seen()) == Verdict::Barred
-            || kept.is_some_and(|kept| self.judge_kept(kept, key) == Verdict::Barred)
+        kept.is_some_and(|kept| self.judge_kept(kept, key) == Verdict::Barred)
     }
 
     fn judge_kept(&self, kept: &Kept, key: Mark) -> Verdict {

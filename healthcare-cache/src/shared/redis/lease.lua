@@ -6,8 +6,8 @@
 local mark, token = ARGV[6], ARGV[7]
 local found, verdict = look(KEYS[3], mark)
 local turn = 0
-if verdict == BARRED or judge(epoch, n, { mark }) == BARRED then
-  turn = found and 0 or 1
+if verdict == BARRED then
+  turn = 1
 elseif not found or verdict == OVER or found[2] < tonumber(ARGV[9]) then
   local lease = redis.call('GET', KEYS[4])
   local is_held = lease and string.sub(lease, 1, 32) ~= token
