@@ -88,7 +88,6 @@ impl Bars {
     }
 
     /// Whether one of the marks is barred. Of those that ran out, `lapsed` is told, before anybody finds them unbarred.
-    #[allow(dead_code, reason = "the cache asks once the two tiers are joined")]
     pub(crate) fn hold(&self, marks: &[Mark], now: u64, mut lapsed: impl FnMut(Lapse)) -> bool {
         if !self.any.load(Ordering::Acquire) {
             return false;

@@ -43,7 +43,6 @@ pub(super) struct Shared {
     pub(super) hears: Hears,
     pub(super) bars: Bars,
     pub(super) joined: Option<Joined>,
-    #[allow(dead_code, reason = "the cache asks once the two tiers are joined")]
     pub(super) cipher: Option<CacheCipher>,
     pub(super) report: NodeReport,
 }
@@ -152,21 +151,18 @@ impl CacheNode {
     ///
     /// What was read from it, or refused by it when it was to be filled ([`Filled::Stale`](crate::Filled),
     /// [`Filled::Barred`](crate::Filled)), must not stay in memory either: somebody else purged or bars it.
-    #[allow(dead_code, reason = "the cache asks once the two tiers are joined")]
     pub(crate) fn shared(&self) -> Option<&Guard> {
         let joined = self.0.joined.as_ref()?;
         joined.is_open(super::nanos(self.now())).then_some(&joined.guard)
     }
 
     /// By which values are sealed for the shared tier.
-    #[allow(dead_code, reason = "the cache asks once the two tiers are joined")]
     pub(crate) fn cipher(&self) -> Option<&CacheCipher> {
         self.0.cipher.as_ref()
     }
 
     /// Whether something about one of these marks is being written, and nothing about it may be kept. To be asked before the
     /// fence is compared for the last time.
-    #[allow(dead_code, reason = "the cache asks once the two tiers are joined")]
     pub(crate) fn is_barred(&self, marks: &[Mark]) -> bool {
         self.0.bars.hold(marks, super::nanos(self.now()), |lapse| self.lapsed(lapse))
     }

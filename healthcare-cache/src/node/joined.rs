@@ -62,7 +62,6 @@ impl Joined {
 
     /// Whether the shared tier may be read and filled: it was told all that was purged here, and has told lately whether
     /// everything was purged elsewhere.
-    #[allow(dead_code, reason = "the cache asks once the two tiers are joined")]
     pub(super) fn is_open(&self, now: u64) -> bool {
         self.debt.is_clear() && now < self.known_until.load(Ordering::Acquire)
     }

@@ -24,9 +24,7 @@ pub use self::{
     handle::CacheNode,
     reach::Reach,
 };
-#[allow(unused_imports, reason = "the cache uses them once the two tiers are joined")]
 pub(crate) use self::{
-    guard::Guard,
     handle::Names,
     purge::Renewed,
     versions::{Fence, Versions},

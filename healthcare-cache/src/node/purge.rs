@@ -9,7 +9,6 @@ pub(crate) struct Renewed {
     /// The number of the purge here: the fence of the new value in memory.
     pub(crate) number: u64,
     /// The fence of the new value in the shared tier, if that has forgotten the old one.
-    #[allow(dead_code, reason = "the cache asks once the two tiers are joined")]
     pub(crate) seen: Option<Seen>,
     pub(crate) reach: Reach,
 }

@@ -1,9 +1,9 @@
 use crate::{
     outdated,
-    rig::{BOUND, Rig, key, secs},
+    rig::{BOUND, Key, Rig, key, secs},
     settle,
 };
-use healthcare_cache::{Mark, Mishap, NodeBar, NodeBarError, Reach};
+use healthcare_cache::{Cache, CacheNode, Mark, Mishap, NodeBar, NodeBarError, Reach};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -69,6 +69,33 @@ async fn what_was_loaded_under_a_bar_does_not_land_after_it() {
             assert_eq!(node.read(&key(1)).await.unwrap(), 3, "lifted: {is_lifted}");
         }
     }
+}
+
+/// Without a shared tier there is only its own memory.
+#[tokio::test(start_paused = true)]
+async fn a_node_alone_keeps_nothing_that_was_loaded_under_a_bar() {
+    let node = CacheNode::new();
+    let cache: Cache<Key, u64> = Cache::builder(crate::policy()).node(&node).build().unwrap();
+    let (clinic, mark) = (key(1).clinic, node.subject_mark(key(1).clinic, key(1).patient));
+    let bar = node.bar(clinic, [mark], LONGEST).await.unwrap();
+    assert!(bar.is_shared());
+    let (gate, opened) = tokio::sync::oneshot::channel::<()>();
+    let load = {
+        let cache = cache.clone();
+        tokio::spawn(async move {
+            let loader = |_| async {
+                opened.await.unwrap();
+                Ok::<u64, std::io::Error>(1)
+            };
+            cache.get_or_load(&key(1), loader).await.map(|value| *value)
+        })
+    };
+    settle().await;
+    assert_eq!(bar.lift().await, Reach::Everyone);
+    gate.send(()).unwrap();
+    assert_eq!(load.await.unwrap().unwrap(), 1);
+    assert!(cache.get(&key(1)).is_none());
+    node.validate().unwrap();
 }
 
 /// Nobody knows what became of the write.

@@ -16,7 +16,8 @@ async fn what_one_forgets_the_others_forget() {
         assert_eq!(purge(&rig.nodes[0].node, what).await, Reach::Everyone);
         assert_eq!(rig.nodes[0].memory(&key(1)), None, "{what:?}: at once");
         settle().await;
-        for node in &rig.nodes {
+        // Those first that only heard of it.
+        for node in rig.nodes.iter().rev() {
             assert_eq!(node.memory(&key(1)), None, "{what:?}");
             assert_eq!(node.read(&key(1)).await.unwrap(), 2, "{what:?}");
         }
@@ -101,6 +102,19 @@ async fn the_last_word_of_a_sender_that_dies_is_made_up_for_within_the_bound() {
         until_it_hears(two).await;
         assert_eq!(two.read(&key(1)).await.unwrap(), 2, "{what:?}");
     }
+}
+
+/// The notice is lost and its sender is gone: the tier knows it still, and is asked with every beat.
+#[tokio::test(start_paused = true)]
+async fn that_everything_was_purged_is_found_out_with_the_next_beat() {
+    let mut rig = outdated().await;
+    let one = rig.nodes.remove(0);
+    rig.nodes[0].tier.next_hear([NoticeMishap::Lose]);
+    purge(&one.node, Purge::All).await;
+    drop(one);
+    sleep(BOUND / 3 + STEP).await;
+    assert_eq!(rig.nodes[0].memory(&key(1)), None);
+    assert_eq!(rig.nodes[0].read(&key(1)).await.unwrap(), 2);
 }
 
 /// T3: its link is dead, the others purge, and it is healed.

@@ -5,6 +5,9 @@
 mod barring;
 mod building;
 mod hearing;
+#[path = "../joined/held.rs"]
+#[allow(dead_code, reason = "the rig needs it")]
+mod held;
 mod owing;
 #[path = "../joined/rig.rs"]
 #[allow(dead_code, reason = "others need the rest of it")]
