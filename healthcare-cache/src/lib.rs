@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "axum")]
+mod admin;
 mod cache;
 mod flight;
 #[cfg(feature = "http")]
@@ -14,6 +16,7 @@ mod report;
 mod repository;
 mod shared;
 mod sync;
+mod template;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -21,6 +24,11 @@ pub mod testing;
 #[allow(dead_code, unused_imports)]
 mod wire;
 
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub use crate::admin::{
+    AdminAct, AdminAudit, AdminEvent, CacheAdmin, CacheAdminBuilder, CacheAdminError, Operator,
+};
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub use crate::http::{
@@ -50,5 +58,12 @@ pub use crate::{
         MemoryServerBuilder, MemoryShared, Mishap, NewEntry, NoticeMishap, NullShared, Seen, SharedBar,
         SharedEntry, SharedError, SharedLimits, SharedLimitsError, SharedTier, Verb, Verdict,
     },
+    template::{KeyPart, SubjectPart},
     wire::{CacheCodec, CodecError, JsonCodec},
 };
+
+/// What [`cache_key!`] writes into other crates. Not covered by semver.
+#[doc(hidden)]
+pub mod __private {
+    pub use uuid::Uuid;
+}

@@ -25,6 +25,8 @@ mod count;
 mod kept;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "statistics")]
+mod node;
 #[cfg(not(feature = "statistics"))]
 mod off;
 #[cfg(feature = "statistics")]

@@ -1,0 +1,11 @@
+use super::NodeStatistics;
+use crate::CacheNode;
+
+impl CacheNode {
+    /// What it counted.
+    #[cfg_attr(docsrs, doc(cfg(feature = "statistics")))]
+    #[must_use]
+    pub fn statistics(&self) -> NodeStatistics {
+        self.report().statistics(self.now())
+    }
+}

@@ -1,0 +1,6 @@
+//! Key types written down once.
+
+mod macros;
+mod part;
+
+pub use self::part::{KeyPart, SubjectPart};
