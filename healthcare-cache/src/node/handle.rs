@@ -225,8 +225,21 @@ impl CacheNode {
                 versions.last()
             }
             // Nobody expires a clinic here; who hears of it may forget more than he must.
-            Owed::Clinic { scope, .. } => versions.purge(Forget::Clinic(clinic_slot(*scope))),
-            Owed::Everything => versions.purge(Forget::Everything),
+            Owed::Clinic { scope, .. } => {
+                self.forget_keys(|clinic| self.scope(clinic) == *scope);
+                versions.purge(Forget::Clinic(clinic_slot(*scope)))
+            }
+            Owed::Everything => {
+                self.forget_keys(|_| true);
+                versions.purge(Forget::Everything)
+            }
+        }
+    }
+
+    /// The wrapped key of a clinic may have been destroyed: what is still good is loaded again when it is needed.
+    fn forget_keys(&self, is_meant: impl Fn(ClinicId) -> bool) {
+        if let Some(cipher) = &self.0.cipher {
+            cipher.forget_where(is_meant);
         }
     }
 

@@ -47,7 +47,8 @@ impl CacheNode {
         reach
     }
 
-    /// Forgets everything of a clinic.
+    /// Forgets everything of a clinic, its unwrapped keys among it: who destroys a clinic's key calls this afterwards, and no
+    /// node that hears of it opens the clinic's values any more.
     pub async fn purge_clinic(&self, clinic: ClinicId) -> Reach {
         self.forget(Owed::Clinic { scope: self.scope(clinic), verb: Verb::Purge }, false).await.reach
     }

@@ -1,16 +1,22 @@
 //! Several processes over one store and one shared tier.
 
 use crate::rig::{Ending, LONGEST, Patient, Store, World};
+use async_trait::async_trait;
 use healthcare_cache::{
-    CacheNode, ChaosShared, Fetched, MemoryServer, MemoryShared, Mishap, Namer, PurgingSink, Reach, RowKey,
-    SharedTier as _,
+    CacheLevel, CacheNode, ChaosShared, Fetched, MemoryServer, MemoryShared, Mishap, Namer, PurgingSink,
+    Reach, RowKey, SharedTier as _,
 };
 use healthcare_core::{
-    AuditEvent, AuditSink, CacheCipher, Clock, MemoryAudit, MemoryKeys, MemoryScopeKeys, NotDurable,
-    OutboxMessage, Profile, RowFilter, Vault, Writer, testing::Stage,
+    AuditEvent, AuditSink, CacheCipher, ClinicId, Clock, KeyError, MemoryAudit, MemoryKeys, NotDurable,
+    OutboxMessage, Profile, RowFilter, ScopeKeyStore, Vault, WrappedKey, Writer, testing::Stage,
 };
 use jiff::Timestamp;
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    ops::Deref,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio::{task::JoinHandle, time::Instant};
 use uuid::Uuid;
 
@@ -30,8 +36,23 @@ impl Clock for TokioClock {
     }
 }
 
+/// Wrapped keys that can be destroyed.
+#[derive(Debug, Default)]
+struct Keys(Mutex<HashMap<ClinicId, WrappedKey>>);
+
+#[async_trait]
+impl ScopeKeyStore for Keys {
+    async fn get(&self, clinic: ClinicId) -> Result<Option<WrappedKey>, KeyError> {
+        Ok(self.0.lock().unwrap().get(&clinic).cloned())
+    }
+    async fn put_absent(&self, clinic: ClinicId, key: WrappedKey) -> Result<WrappedKey, KeyError> {
+        Ok(self.0.lock().unwrap().entry(clinic).or_insert(key).clone())
+    }
+}
+
 struct Process {
     world: World,
+    cipher: CacheCipher,
     tier: ChaosShared<MemoryShared>,
     hearing: JoinHandle<()>,
 }
@@ -49,35 +70,39 @@ impl Drop for Process {
 }
 
 struct Rig {
+    keys: Arc<Keys>,
     store: Store,
     server: MemoryServer,
     processes: Vec<Process>,
 }
 
-fn cipher() -> CacheCipher {
-    let store = Arc::new(MemoryScopeKeys::default());
-    Arc::new(Vault::new(&MemoryKeys::random().unwrap(), store).unwrap()).cache_cipher()
+fn cipher(master: &MemoryKeys, keys: &Arc<Keys>) -> CacheCipher {
+    Arc::new(Vault::new(master, Arc::clone(keys) as _).unwrap()).cache_cipher()
 }
 
 impl Rig {
     async fn new() -> Self {
+        Self::at(CacheLevel::Sensitive).await
+    }
+
+    async fn at(level: CacheLevel) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock(Instant::now()));
         let server = MemoryServer::builder().clock(Arc::clone(&clock)).build().unwrap();
         let stage = Arc::new(Stage::default());
-        let (store, cipher) = (Store::new(&stage), cipher());
+        let (store, keys, master) = (Store::new(&stage), Arc::default(), MemoryKeys::random().unwrap());
         let processes: Vec<Process> = (0..2)
             .map(|_| {
-                let tier = ChaosShared::new(server.node());
+                let (tier, cipher) = (ChaosShared::new(server.node()), cipher(&master, &keys));
                 let node = CacheNode::builder().clock(Arc::clone(&clock)).shared(tier.clone());
                 let (node, coherence) =
                     node.secret(&SECRET).cipher(cipher.clone()).bound(BOUND).build().unwrap();
-                let world = World::with(Arc::clone(&stage), store.clone(), node);
-                Process { world, tier, hearing: tokio::spawn(coherence.run()) }
+                let world = World::at(level, Arc::clone(&stage), store.clone(), node);
+                Process { world, cipher, tier, hearing: tokio::spawn(coherence.run()) }
             })
             .collect();
         tokio::time::sleep(BOUND).await;
         assert!(processes.iter().all(|process| process.node.is_hearing()));
-        Self { store, server, processes }
+        Self { keys, store, server, processes }
     }
 
     fn two(&self) -> (&Process, &Process) {
@@ -304,7 +329,8 @@ async fn bytes_that_a_node_cannot_open_are_a_miss() {
     one.name(id).await;
     settle().await;
     // Another process, whose vault is of another deployment: the same names, and other keys.
-    let node = CacheNode::builder().shared(rig.server.node()).secret(&SECRET).cipher(cipher());
+    let foreign = cipher(&MemoryKeys::random().unwrap(), &Arc::default());
+    let node = CacheNode::builder().shared(rig.server.node()).secret(&SECRET).cipher(foreign);
     let (node, coherence) = node.bound(BOUND).build().unwrap();
     let hearing = tokio::spawn(coherence.run());
     tokio::time::sleep(BOUND).await;
@@ -314,4 +340,50 @@ async fn bytes_that_a_node_cannot_open_are_a_miss() {
     assert_eq!(rig.store.finds(), finds + 1, "bytes that it cannot open are a miss");
     hearing.abort();
     assert_eq!(two.name(id).await, "Ada");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destroyed_clinic_key_is_forgotten_by_every_node_that_hears_of_it() {
+    let rig = Rig::new().await;
+    let (one, two) = rig.two();
+    let id = one.patient("Ada").await;
+    for process in [one, two] {
+        process.name(id).await;
+        settle().await;
+    }
+    let clinic = one.stage.clinic;
+    let before = [&one.cipher, &two.cipher].map(|cipher| cipher.held(clinic).unwrap());
+    rig.keys.0.lock().unwrap().clear();
+    one.node.purge_clinic(clinic).await;
+    assert!(one.cipher.held(clinic).is_none());
+    settle().await;
+    assert!(two.cipher.held(clinic).is_none());
+    for process in [one, two] {
+        assert_eq!(process.name(id).await, "Ada");
+        settle().await;
+        let keys = process.cipher.held(clinic).unwrap();
+        let old = before[0].seal(b"", b"Ada").unwrap();
+        assert!(keys.open(b"", &old).is_err(), "whatever was sealed before");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn restricted_rows_are_in_memory_alone_and_asked_about_at_every_read() {
+    let rig = Rig::at(CacheLevel::Restricted).await;
+    let (one, two) = rig.two();
+    let id = one.patient("Ada").await;
+    for process in [one, two, one, two] {
+        assert_eq!(process.name(id).await, "Ada");
+        settle().await;
+    }
+    assert_eq!(rig.store.finds(), 2, "each node has its own");
+    one.writer.commit(one.renaming(id, "Grace").await).await.unwrap();
+    // At once, without waiting for a notice.
+    assert_eq!((two.name(id).await, one.name(id).await), ("Grace".to_owned(), "Grace".to_owned()));
+    let finds = rig.store.finds();
+    two.tier.always(Mishap::Fail);
+    for turn in 1..=2 {
+        assert_eq!(two.name(id).await, "Grace");
+        assert_eq!(rig.store.finds(), finds + turn, "when it cannot ask, it reads");
+    }
 }

@@ -1,7 +1,7 @@
 //! A boundary, a store that counts what it is asked, and records to write.
 
 use async_trait::async_trait;
-use healthcare_cache::{CacheNode, CachePolicy, CachedReader, PurgingWriter, RowKey, TtlClass};
+use healthcare_cache::{CacheLevel, CacheNode, CachePolicy, CachedReader, PurgingWriter, RowKey, TtlClass};
 use healthcare_core::{
     AccessError, Change, Committed, Create, Delete, Grant, Guard, Id, List, MemoryStore, PageRequest, Phi,
     Read, Reader, Record, Released, RequestContext, Row, Rows, Update, Writer, record, testing::Stage,
@@ -165,7 +165,11 @@ impl World {
     }
 
     pub fn with(stage: Arc<Stage>, store: Store, node: CacheNode) -> Self {
-        let policy = CachePolicy::of(TtlClass::Patient).jitter(0.0).build().unwrap();
+        Self::at(CacheLevel::Sensitive, stage, store, node)
+    }
+
+    pub fn at(level: CacheLevel, stage: Arc<Stage>, store: Store, node: CacheNode) -> Self {
+        let policy = CachePolicy::of(TtlClass::Patient).level(level).jitter(0.0).build().unwrap();
         let patients = RowKey::cache(policy).node(&node).shared_rows(&stage.door()).build().unwrap();
         let visits = RowKey::cache(policy).node(&node).shared_rows(&stage.door()).build().unwrap();
         let beds = RowKey::cache(policy).node(&node).shared_rows(&stage.door()).build().unwrap();
