@@ -101,7 +101,8 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         let CacheBuilder { policy, name, node, capacity, clinic_share, loads, flights, weigh, form, .. } =
             builder;
         let node = node.unwrap_or_default();
-        let wire = form.zip(node.cipher()).map(|(form, cipher)| Wire::new(cipher.clone(), form));
+        let cipher = node.cipher().filter(|_| node.is_joined());
+        let wire = form.zip(cipher).map(|(form, cipher)| Wire::new(cipher.clone(), form));
         let longest = policy.life().saturating_add(policy.fail_safe()).max(Duration::from_secs(1));
         let negatives = policy.negatives_max();
         let report = CacheReport::new(name, policy.class());

@@ -275,10 +275,12 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
             };
             let begun = self.node.now();
             let report = self.report.load();
-            let previous = load.previous.clone().or_else(|| old.clone().map(|old| Cached::new(old, true)));
-            let load = Load { previous: previous.clone(), ..load };
+            let previous = load.previous.or_else(|| old.clone().map(|old| Cached::new(old, true)));
             let outcome = async {
                 let _permit = self.permits.acquire().await.map_err(|_| LoadError::CutOff)?;
+                // It may have been purged while this waited.
+                let previous = previous.filter(|old| self.is_alive(&old.entry));
+                let load = Load { previous: previous.clone(), is_refresh: load.is_refresh };
                 let loaded =
                     loader(load).await.map_err(|cause| LoadError::Failed(Arc::from(cause.into())))?;
                 let origin = Origin { fence: fence.clone(), seen, begun };
@@ -302,13 +304,18 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
 
     /// An old value in the place of an error, if it may still be served.
     pub(super) fn stand_in(&self, old: Arc<Entry<V>>) -> Option<Found<V>> {
-        let age = old.age(self.node.versions(), self.node.now(), self.policy.level());
-        if age == Age::Gone || !self.node.hears(self.node.now()) {
+        if !self.is_alive(&old) {
             return None;
         }
         self.pause(&old);
         self.report.count(Count::FailSafe);
-        Some(Found::Value(old, age.max(Age::Stale)))
+        Some(Found::Value(old, Age::Stale))
+    }
+
+    /// Whether a value that was found earlier may still be served at all.
+    fn is_alive(&self, old: &Entry<V>) -> bool {
+        let now = self.node.now();
+        self.node.hears(now) && old.age(self.node.versions(), now, self.policy.level()) < Age::Gone
     }
 
     /// The old value in the place of an error, if the policy allows it and nothing of it was purged meanwhile.

@@ -238,6 +238,37 @@ async fn a_purge_while_a_caller_waits_takes_its_old_value_away() {
     rig.settle().await;
 }
 
+/// Also not to the loader, which would compare with it: it may have waited for its turn.
+#[tokio::test(start_paused = true)]
+async fn a_load_is_never_given_what_was_purged() {
+    for is_purged in [false, true] {
+        let rig = Rig::with(policy(), |builder| builder.loads_max(1));
+        rig.quick(&key(1)).await.unwrap();
+        rig.settle().await;
+        rig.clock.advance(secs(2_000));
+        let (cache, loader) = (rig.cache.clone(), rig.slow());
+        let other = tokio::spawn(async move { cache.get_or_load(&key(2), loader).await.map(|value| *value) });
+        rig.source.has_read(2).await;
+        let cache = rig.cache.clone();
+        let call = tokio::spawn(async move {
+            let loader = move |load: healthcare_cache::Load<u64>| async move {
+                assert_eq!(load.previous().is_none(), is_purged);
+                Ok::<_, io::Error>(2)
+            };
+            cache.get_or_load(&key(1), loader).await.map(|value| *value)
+        });
+        for _ in 0..16 {
+            tokio::task::yield_now().await;
+        }
+        if is_purged {
+            rig.cache.purge(&key(1)).await;
+        }
+        rig.source.gate.add_permits(1);
+        assert_eq!((call.await.unwrap().unwrap(), other.await.unwrap().unwrap()), (2, 1));
+        rig.settle().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_expired_may_still_be_served() {
     let standard = CachePolicy::of(TtlClass::Clinic).level(CacheLevel::Standard).jitter(0.0);
