@@ -1,7 +1,7 @@
 //! The restricted level: in memory only, and never served but when the shared tier says that it is right.
 
 use crate::rig::{Rig, key, secs};
-use healthcare_cache::{CacheLevel, CachePolicy, Loaded, Mishap, Put, TtlClass, Verb};
+use healthcare_cache::{CacheLevel, CachePolicy, Loaded, Look, Mishap, Put, TtlClass, Verb};
 
 fn policy() -> CachePolicy {
     let life = std::time::Duration::from_secs(60);
@@ -37,6 +37,7 @@ async fn what_was_purged_anywhere_is_not_served_once_more() {
             value += 1;
             rig.source.write(value);
             rig.forget(&key(1), &[mark], verb).await;
+            assert!(matches!(one.cache.look_up(&key(1)).await, Look::Miss(_)), "{mark:?} {verb:?}");
             assert_eq!(one.read(&key(1)).await.unwrap(), value, "{mark:?} {verb:?}");
             let own = [key(1)];
             let many = one.cache.get_or_load_many(&own, |_| async {
