@@ -15,6 +15,9 @@ use std::fmt;
 /// - A row that is not there is not remembered: it may be there for somebody else's grant.
 /// - When the grant's terms need a join ([`Grant::joins`]), nothing is taken from memory and nothing is kept.
 ///
+/// In the shared tier ([`shared_rows`](crate::CacheBuilder::shared_rows)) rows lie under the clinic's key, not the person's: whoever destroys a
+/// person's key purges the subject.
+///
 /// Rows are forgotten by a [`PurgingWriter`](super::PurgingWriter) on the same node. `R` must read from where that writer writes: a
 /// replica that lags would bring old rows after the purge.
 ///

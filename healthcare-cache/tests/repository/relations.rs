@@ -2,7 +2,7 @@
 
 use crate::rig::{World as Process, poll};
 use async_trait::async_trait;
-use healthcare_cache::{CachePolicy, CachedRelations, RelationKey, TtlClass};
+use healthcare_cache::{CachePolicy, CachedRelations, Namer, RelationKey, TtlClass};
 use healthcare_core::{
     ClinicId, MemoryRelations, Profile, RelationError, RelationSource, RequestContext, Writer,
 };
@@ -204,4 +204,26 @@ async fn a_write_about_the_patient_asks_the_source_again() {
     world.end();
     world.process.writer.commit(change).await.unwrap();
     assert!(!world.related().await);
+}
+
+/// In memory the keys themselves are compared; in the shared tier their names are all there is.
+#[test]
+fn no_two_relations_share_a_name() {
+    let namer = Namer::random();
+    let (clinic, doctor, patient) = (ClinicId::random(), Uuid::now_v7(), Uuid::now_v7());
+    let name = |clinic, kind: &'static str, id, subject| {
+        namer.key(&RelationKey::new(clinic, Profile { kind: Cow::Borrowed(kind), id }, subject))
+    };
+    let names = [
+        name(clinic, "practitioner", doctor, patient),
+        name(ClinicId::random(), "practitioner", doctor, patient),
+        name(clinic, "patient", doctor, patient),
+        name(clinic, "practitioner", Uuid::now_v7(), patient),
+        name(clinic, "practitioner", doctor, Uuid::now_v7()),
+        name(clinic, "practitioner", patient, doctor),
+    ];
+    for (nth, one) in names.iter().enumerate() {
+        assert!(names.iter().skip(nth + 1).all(|other| one != other), "{nth}");
+    }
+    assert_eq!(names[0], name(clinic, "practitioner", doctor, patient));
 }
