@@ -20,8 +20,6 @@ mod template;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
-// The cache calls it once the two tiers are joined.
-#[allow(dead_code, unused_imports)]
 mod wire;
 
 #[cfg(feature = "axum")]
