@@ -13,7 +13,7 @@ mod source;
 
 use checker::{Event, Findings, judge};
 use healthcare_core::ClinicId;
-use healthcare_resilience::testing::RedisServer;
+use healthcare_resilience::testing::{RedisCluster, RedisServer};
 use node::Job;
 use proxy::Proxy;
 use std::{
@@ -38,7 +38,6 @@ fn a_while() -> Duration {
 
 /// The nodes, and what they said so far.
 struct Site {
-    redis: RedisServer,
     job: Job,
     history: Arc<Mutex<Vec<Event>>>,
     /// Each start of a process is a node of its own: what it remembers begins then.
@@ -52,18 +51,14 @@ struct Running {
 }
 
 impl Site {
-    async fn new() -> Self {
-        Self::with(RedisServer::start()).await
-    }
-
-    async fn with(redis: RedisServer) -> Self {
+    async fn at(redis: String) -> Self {
         let keys = node::wrapped_keys(&[ClinicId::random(), ClinicId::random()]).await;
-        let job = Job { number: 0, redis: redis.url(), source: source::serve(), bound: BOUND, keys };
-        Self { redis, job, history: Arc::default(), starts: AtomicUsize::new(0) }
+        let job = Job { number: 0, redis, source: source::serve(), bound: BOUND, keys };
+        Self { job, history: Arc::default(), starts: AtomicUsize::new(0) }
     }
 
     fn start(&self) -> Running {
-        self.start_behind(&self.redis.url())
+        self.start_behind(&self.job.redis)
     }
 
     fn start_behind(&self, redis: &str) -> Running {
@@ -139,7 +134,8 @@ async fn work_as_a_node() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn three_nodes_that_are_left_in_peace() {
-    let site = Site::new().await;
+    let redis = RedisServer::start();
+    let site = Site::at(redis.url()).await;
     let nodes = vec![site.start(), site.start(), site.start()];
     last(2);
     site.finish(nodes);
@@ -148,7 +144,8 @@ async fn three_nodes_that_are_left_in_peace() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_node_is_killed_and_another_is_stopped_for_longer_than_the_bound() {
-    let site = Site::new().await;
+    let redis = RedisServer::start();
+    let site = Site::at(redis.url()).await;
     let (stays, dies, sleeps) = (site.start(), site.start(), site.start());
     last(1);
     dies.kill();
@@ -163,19 +160,20 @@ async fn a_node_is_killed_and_another_is_stopped_for_longer_than_the_bound() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn redis_is_stopped_killed_and_flushed() {
-    let mut site = Site::new().await;
+    let mut redis = RedisServer::start();
+    let site = Site::at(redis.url()).await;
     let nodes = vec![site.start(), site.start(), site.start()];
     last(1);
-    site.redis.stall();
+    redis.stall();
     last(1);
-    site.redis.go_on();
+    redis.go_on();
     last(1);
-    site.redis.kill();
+    redis.kill();
     last(1);
-    site.redis.restart();
+    redis.restart();
     last(1);
     for _ in 0..5 {
-        let client = redis::Client::open(site.redis.url()).unwrap();
+        let client = redis::Client::open(redis.url()).unwrap();
         let mut connection = client.get_connection().unwrap();
         redis::cmd("FLUSHALL").exec(&mut connection).unwrap();
         thread::sleep(a_while() / 5);
@@ -187,7 +185,7 @@ async fn redis_is_stopped_killed_and_flushed() {
 #[ignore = "needs Redis: cargo xtask test"]
 async fn redis_evicts_whatever_it_likes() {
     let redis = RedisServer::with(&["--maxmemory", "1400kb", "--maxmemory-policy", "allkeys-random"]);
-    let site = Site::with(redis).await;
+    let site = Site::at(redis.url()).await;
     let nodes = vec![site.start(), site.start()];
     last(3);
     site.finish(nodes);
@@ -195,9 +193,24 @@ async fn redis_evicts_whatever_it_likes() {
 
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
+async fn a_cluster_of_three_is_behind_them_and_one_of_it_stops_for_a_while() {
+    let mut cluster = RedisCluster::start();
+    let site = Site::at(cluster.urls().join(",")).await;
+    let nodes = vec![site.start(), site.start(), site.start()];
+    last(2);
+    cluster.nodes()[0].stall();
+    last(1);
+    cluster.nodes()[0].go_on();
+    last(2);
+    site.finish(nodes);
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
 async fn one_node_is_cut_off_from_redis_and_comes_back() {
-    let site = Site::new().await;
-    let address = site.redis.url().trim_start_matches("redis://").trim_end_matches('/').parse().unwrap();
+    let redis = RedisServer::start();
+    let site = Site::at(redis.url()).await;
+    let address = redis.url().trim_start_matches("redis://").trim_end_matches('/').parse().unwrap();
     let proxy = Proxy::before(address);
     let nodes = vec![site.start(), site.start_behind(&proxy.url()), site.start()];
     for _ in 0..2 {

@@ -8,13 +8,18 @@ use crate::{
 use async_trait::async_trait;
 use healthcare_cache::{
     Cache, CacheKey, CacheLevel, CacheNode, CachePolicy, CachedAs, JsonCodec, KeyWriter, Loaded, Reach,
-    RedisShared, TtlClass,
+    RedisShared, RedisSharedBuilder, TtlClass,
 };
 use healthcare_core::{
     ClinicId, Clock, KeyError, KeyId, MasterKey, MemoryKeys, MemoryScopeKeys, ScopeKeyStore, SystemClock,
     Vault, WrappedKey,
 };
 use jiff::{SignedDuration, Timestamp};
+use redis::{
+    Client,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+    cluster::ClusterClient,
+};
 use std::{
     collections::HashMap,
     io::Write as _,
@@ -151,6 +156,23 @@ struct Node {
     caches: [Cache<BedKey, u64>; 3],
 }
 
+/// The shared tier at one server, or at a cluster when there are several.
+async fn tier(redis: &str) -> RedisShared {
+    let building = RedisShared::builder().prefix("history");
+    let clients = redis.split(',').map(|url| Client::open(url).unwrap());
+    let listening = clients.fold(building, RedisSharedBuilder::listener);
+    if redis.contains(',') {
+        let client = ClusterClient::new(redis.split(',')).unwrap();
+        return listening.connection(client.get_async_connection().await.unwrap()).build().unwrap();
+    }
+    // Redis may be away when a node starts.
+    let config = ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(Duration::from_millis(500)))
+        .set_max_delay(Duration::from_millis(200));
+    let manager = ConnectionManager::new_lazy_with_config(Client::open(redis).unwrap(), config).unwrap();
+    listening.connection(manager).build().unwrap()
+}
+
 /// Works until its standard input ends.
 pub(crate) async fn work(job: &str) {
     let job = Job::read(job);
@@ -176,14 +198,7 @@ pub(crate) async fn work(job: &str) {
 
 impl Node {
     async fn join(job: Job) -> Self {
-        let client = redis::Client::open(job.redis.as_str()).unwrap();
-        // Redis may be away when a node starts.
-        let config = redis::aio::ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(Duration::from_millis(500)))
-            .set_max_delay(Duration::from_millis(200));
-        let manager = redis::aio::ConnectionManager::new_lazy_with_config(client.clone(), config).unwrap();
-        let tier =
-            RedisShared::builder().connection(manager).listener(client).prefix("history").build().unwrap();
+        let tier = tier(&job.redis).await;
         let cipher = vault(Arc::new(Given(job.keys.iter().cloned().collect()))).cache_cipher();
         let clock = Skewed { right: SystemClock::default(), hours: job.number as i64 % 3 - 1 };
         let joining = CacheNode::builder().clock(Arc::new(clock)).shared(tier).secret(&SECRET).cipher(cipher);
