@@ -13,6 +13,7 @@ mod health;
 mod hedge;
 #[cfg(feature = "http")]
 mod http;
+mod listeners;
 mod metrics;
 mod overload;
 mod rate;
@@ -40,8 +41,8 @@ pub use crate::{
         MissedEvents, OwnedBreakerPermit,
     },
     bulkhead::{
-        Bulkhead, BulkheadBuilder, BulkheadConfigError, BulkheadFuture, BulkheadLayer, BulkheadPermit,
-        BulkheadService,
+        Bulkhead, BulkheadBuilder, BulkheadConfigError, BulkheadEvent, BulkheadFuture, BulkheadLayer,
+        BulkheadPermit, BulkheadService,
     },
     class::{AnyError, BoxError, Class, Classify, ErrorChain},
     clock::{Clock, ClockHand, Moment},
@@ -62,8 +63,8 @@ pub use crate::{
     overload::{
         AdaptiveLimit, AdaptiveLimitBuilder, Admit, AdmitFuture, AdmitLayer, AdmitService, Aimd, Dimmer,
         DimmerBuilder, DimmerPermit, Gradient, LimitAlgorithm, LimitPermit, Optional, OverloadConfigError,
-        Prioritize, Priority, ShedBy, Shedder, ShedderBuilder, Throttle, ThrottleBuilder, ThrottleFormula,
-        ThrottlePermit, Vegas, WarmUp, WarmUpBuilder, WarmUpCurve, WarmUpPermit,
+        OverloadEvent, Prioritize, Priority, ShedBy, Shedder, ShedderBuilder, Throttle, ThrottleBuilder,
+        ThrottleFormula, ThrottlePermit, Vegas, WarmUp, WarmUpBuilder, WarmUpCurve, WarmUpPermit,
     },
     rate::{
         AddressKey, Admission, AsError, ByKey, KeyedRateLimit, KeyedRateLimitBuilder, Quota, RateAnswer,

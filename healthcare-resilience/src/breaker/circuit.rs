@@ -9,18 +9,15 @@ use super::{
 use crate::{
     CallError, Causes, Class, Classify, Clock, Guarded, Moment, Rejection,
     admitted::{self, Admitted, End, Ledger, watch},
+    listeners::Listeners,
     metrics::{Outcome, PolicyMetrics, Reading},
 };
 use futures_util::FutureExt as _;
 use std::{
     error::Error,
     future::{Future, IntoFuture},
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
-use tokio::sync::broadcast;
-
-/// Events that are kept for a slow listener.
-const EVENTS_KEPT: usize = 32;
 
 /// Stops calling what keeps failing. Cheap to clone; every clone is the same circuit.
 ///
@@ -72,8 +69,7 @@ pub(super) struct Shared {
     name: &'static str,
     kind: Kind,
     clock: Clock,
-    /// Made for the first listener: a circuit that nobody listens to needs no room for events.
-    events: OnceLock<broadcast::Sender<BreakerEvent>>,
+    events: Listeners<BreakerEvent>,
     metrics: PolicyMetrics,
 }
 
@@ -85,7 +81,7 @@ impl CircuitBreaker {
 
     pub(super) fn new(name: &'static str, kind: Kind, machine: Machine, clock: Clock) -> Self {
         let metrics = PolicyMetrics::new("breaker", name);
-        Self { shared: Arc::new(Shared { machine, name, kind, clock, events: OnceLock::new(), metrics }) }
+        Self { shared: Arc::new(Shared { machine, name, kind, clock, events: Listeners::new(), metrics }) }
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -204,8 +200,7 @@ impl CircuitBreaker {
     /// happens.
     #[must_use]
     pub fn events(&self) -> BreakerEvents {
-        let sender = self.shared.events.get_or_init(|| broadcast::Sender::new(EVENTS_KEPT));
-        BreakerEvents::new(sender.subscribe())
+        BreakerEvents::new(self.shared.events.listen())
     }
 
     /// Refuses every call from now on, until [`reset`](Self::reset) or another of these is called.
@@ -315,12 +310,7 @@ impl Shared {
             } else {
                 change.to.as_str()
             });
-            if let Some(events) = self.events.get()
-                && events.receiver_count() > 0
-            {
-                // Fails when the last listener has just gone.
-                let _ = events.send(BreakerEvent::of(self.name, change));
-            }
+            self.events.tell(|| BreakerEvent::of(self.name, change));
         }
     }
 }

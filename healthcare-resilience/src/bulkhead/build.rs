@@ -1,5 +1,5 @@
 use super::{Bulkhead, Shared, places::Places};
-use crate::metrics::PolicyMetrics;
+use crate::{listeners::Listeners, metrics::PolicyMetrics};
 use std::{sync::Arc, time::Duration};
 
 /// More calls or waiters than this are a mistake.
@@ -63,6 +63,7 @@ impl BulkheadBuilder {
                 places: Places::new(self.max_calls, self.max_waiting),
                 max_wait: self.max_wait,
                 metrics: PolicyMetrics::new("bulkhead", name),
+                listeners: Listeners::new(),
             }),
         })
     }

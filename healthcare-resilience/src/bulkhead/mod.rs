@@ -1,6 +1,7 @@
 //! Bulkhead: at most so many calls at once, and a bounded queue in order of arrival.
 
 mod build;
+mod event;
 pub(crate) mod held;
 mod layer;
 mod permit;
@@ -10,19 +11,23 @@ mod work;
 
 pub use self::{
     build::{BulkheadBuilder, BulkheadConfigError},
+    event::BulkheadEvent,
     layer::{BulkheadFuture, BulkheadLayer, BulkheadService},
     permit::BulkheadPermit,
 };
 
 use self::{held::Held, places::Places, turn::Turn, work::Guarded};
-use crate::{CallError, Deadline, RejectReason, Rejection, metrics::PolicyMetrics};
+use crate::{CallError, Deadline, RejectReason, Rejection, listeners::Listeners, metrics::PolicyMetrics};
 use std::{
     future::{Future, IntoFuture},
     panic::resume_unwind,
     sync::Arc,
     time::Duration,
 };
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::{
+    sync::broadcast,
+    task::{AbortHandle, JoinHandle},
+};
 
 /// Lets so many calls be under way at once, so that one slow callee cannot take every task, thread and connection.
 /// Cheap to clone; every clone is the same bulkhead.
@@ -62,6 +67,7 @@ pub(crate) struct Shared {
     places: Places,
     max_wait: Duration,
     metrics: PolicyMetrics,
+    listeners: Listeners<BulkheadEvent>,
 }
 
 impl Bulkhead {
@@ -108,6 +114,12 @@ impl Bulkhead {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared.places.waiting()
+    }
+
+    /// Tells each refusal from now on. A listener that is more than 32 events behind loses the oldest.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<BulkheadEvent> {
+        self.shared.listeners.listen()
     }
 
     /// Takes a place, if one is free and nobody waits for it.
@@ -239,6 +251,7 @@ impl Drop for AbortOnDrop {
 impl Shared {
     fn reject(&self, reason: RejectReason) -> Rejection {
         self.metrics.rejected(reason);
+        self.listeners.tell(|| BulkheadEvent::Refused { policy: self.name, reason });
         Rejection::new(self.name, reason)
     }
 

@@ -4,7 +4,7 @@ mod layer;
 
 pub use self::layer::{FallbackFuture, FallbackLayer, FallbackService};
 
-use crate::{AnyError, BoxError, CallError, Class, Classify, metrics::PolicyMetrics};
+use crate::{AnyError, BoxError, CallError, Class, Classify, listeners::Listeners, metrics::PolicyMetrics};
 use std::{
     fmt,
     future::{Future, IntoFuture},
@@ -14,8 +14,6 @@ use std::{
     },
 };
 use tokio::sync::broadcast;
-
-const EVENTS_KEPT: usize = 64;
 
 /// What to fall back on. A bit set of classes.
 ///
@@ -124,7 +122,7 @@ pub struct Fallback<S, C = AnyError> {
 struct Shared {
     name: &'static str,
     used: AtomicU64,
-    events: broadcast::Sender<FallbackEvent>,
+    events: Listeners<FallbackEvent>,
     metrics: PolicyMetrics,
 }
 
@@ -150,7 +148,7 @@ impl<S> Fallback<S> {
         let shared = Shared {
             name,
             used: AtomicU64::new(0),
-            events: broadcast::Sender::new(EVENTS_KEPT),
+            events: Listeners::new(),
             metrics: PolicyMetrics::new("fallback", name),
         };
         Self { shared: Arc::new(shared), substitute, classifier: AnyError, on: FallbackOn::default() }
@@ -186,7 +184,7 @@ impl<S, C> Fallback<S, C> {
     /// Its uses from now on. A receiver that lags behind loses the oldest events.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<FallbackEvent> {
-        self.shared.events.subscribe()
+        self.shared.events.listen()
     }
 
     /// Awaits `work`, the call of another policy, and answers in its place where that failed.
@@ -246,10 +244,7 @@ impl<S, C> Fallback<S, C> {
         let answer = self.substitute.substitute(&error);
         self.shared.used.fetch_add(1, Ordering::Relaxed);
         self.shared.metrics.event("fallback");
-        if self.shared.events.receiver_count() > 0 {
-            // Fails only when the last receiver left meanwhile.
-            let _ = self.shared.events.send(FallbackEvent { policy: self.shared.name, class });
-        }
+        self.shared.events.tell(|| FallbackEvent { policy: self.shared.name, class });
         Ok(answer)
     }
 }

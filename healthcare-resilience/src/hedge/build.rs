@@ -1,10 +1,8 @@
 use super::{Hedge, Pace, Shared};
-use crate::{Clock, HedgeConfigError, RetryBudget, metrics::PolicyMetrics};
+use crate::{Clock, HedgeConfigError, RetryBudget, listeners::Listeners, metrics::PolicyMetrics};
 use std::{fmt, sync::Arc, time::Duration};
-use tokio::sync::broadcast;
 
 const EXTRA_MAX: u32 = 10;
-const EVENTS_KEPT: usize = 64;
 const LEAST: Duration = Duration::from_millis(1);
 const MOST: Duration = Duration::from_secs(60);
 
@@ -136,7 +134,7 @@ impl HedgeBuilder {
                 clock: self.clock,
                 observed: super::Observed::default(),
                 tally: super::Tally::default(),
-                events: broadcast::Sender::new(EVENTS_KEPT),
+                events: Listeners::new(),
                 metrics: PolicyMetrics::new("hedge", self.name),
             }),
         })

@@ -23,6 +23,7 @@ use self::{latency::Latencies, tally::Tally};
 use crate::{
     Causes, Clock, Effect, RetryBudget,
     clock::nanos,
+    listeners::Listeners,
     metrics::PolicyMetrics,
     sync::{
         Mutex,
@@ -113,7 +114,7 @@ pub(crate) struct Shared {
     clock: Clock,
     observed: Observed,
     tally: Tally,
-    events: broadcast::Sender<HedgeEvent>,
+    events: Listeners<HedgeEvent>,
     metrics: PolicyMetrics,
 }
 
@@ -180,7 +181,7 @@ impl Hedge {
     /// What it does from now on. A receiver that lags behind loses the oldest events.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<HedgeEvent> {
-        self.shared.events.subscribe()
+        self.shared.events.listen()
     }
 
     /// Calls `operation`, and again when it is slow. Errors are classified by [`Causes`].
@@ -241,10 +242,7 @@ impl Shared {
     }
 
     fn send(&self, event: HedgeEvent) {
-        if self.events.receiver_count() > 0 {
-            // Fails only when the last receiver left meanwhile.
-            let _ = self.events.send(event);
-        }
+        self.events.tell(|| event);
     }
 }
 

@@ -8,11 +8,11 @@
 //! | `resilience_calls_total` | counter | `outcome` | calls that were let through, by how they ended |
 //! | `resilience_rejected_total` | counter | `reason` | calls that were refused, by [`RejectReason::as_str`] |
 //! | `resilience_events_total` | counter | `event` | what happened besides: `retry`, `hedge`, `open`, … |
-//! | `resilience_call_seconds` | histogram | | how long calls took, in seconds |
+//! | `resilience_call_seconds` | histogram | | how long each run of a check took, in seconds |
 //! | `resilience_state` | gauge | | state as a number: 0 is normal, see each policy |
 //! | `resilience_in_flight` | gauge | | calls under way |
 //! | `resilience_waiting` | gauge | | calls waiting for a place or a turn |
-//! | `resilience_limit` | gauge | | the limit that holds now, where it moves |
+//! | `resilience_limit` | gauge | | the adaptive limit that holds now, once it moved; the level of a dimmer |
 //!
 //! A series appears when it is first counted, and is then reached through a kept handle: no lookup for each call. While
 //! no recorder is installed no handle is kept, so a recorder may be installed after the policies were built; what was

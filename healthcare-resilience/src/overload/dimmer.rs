@@ -3,9 +3,12 @@ use super::{
     admit::Admit,
     brightness::{Brightness, Settings},
     error::Check,
+    event::OverloadEvent,
+    moving::Moving,
 };
 use crate::{
     AdmitPermit, CallError, Class, Clock, Moment, RejectReason, Rejection,
+    listeners::Listeners,
     metrics::{PolicyMetrics, Reading},
     sync::{
         Mutex,
@@ -13,6 +16,7 @@ use crate::{
     },
 };
 use std::{future::IntoFuture, sync::Arc, time::Duration};
+use tokio::sync::broadcast;
 
 /// Work that an answer can do without, by how little it would be missed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -66,11 +70,12 @@ struct Shared {
     name: &'static str,
     clock: Clock,
     /// The level's bits.
-    level: AtomicU64,
+    level: Moving,
     /// How often was asked.
     asked: AtomicU64,
     brightness: Mutex<Brightness>,
     metrics: PolicyMetrics,
+    listeners: Listeners<OverloadEvent>,
 }
 
 impl Dimmer {
@@ -95,7 +100,13 @@ impl Dimmer {
     /// How much optional work is done: 1 all of it, 0 none.
     #[must_use]
     pub fn level(&self) -> f64 {
-        f64::from_bits(self.shared.level.load(Ordering::Acquire))
+        f64::from_bits(self.shared.level.get())
+    }
+
+    /// Tells each piece of work that is left out and each move of the level from now on. A listener that is more than 32 events behind loses the oldest.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<OverloadEvent> {
+        self.shared.listeners.listen()
     }
 
     /// Whether to do this optional work, for a call that is no emergency.
@@ -111,6 +122,7 @@ impl Dimmer {
             return true;
         }
         self.shared.metrics.rejected(RejectReason::Dimmed);
+        self.shared.listeners.tell(|| OverloadEvent::LeftOut { policy: self.shared.name, optional });
         false
     }
 
@@ -146,9 +158,16 @@ impl Shared {
         let mut brightness = self.brightness.lock();
         let Some(level) = brightness.add(now, latency) else { return };
         // Under the lock, or an older level could overwrite a newer one.
-        self.level.store(level.to_bits(), Ordering::Release);
+        self.level.swap(level.to_bits());
         drop(brightness);
-        self.metrics.set(Reading::Limit, level);
+        self.level.tell(|from, to| self.moved(f64::from_bits(from), f64::from_bits(to)));
+    }
+
+    fn moved(&self, from: f64, to: f64) {
+        self.metrics.set(Reading::Limit, to);
+        if from != to {
+            self.listeners.tell(|| OverloadEvent::LevelMoved { policy: self.name, from, to });
+        }
     }
 }
 
@@ -242,9 +261,10 @@ impl DimmerBuilder {
                 name: self.name,
                 brightness: Mutex::new(Brightness::new(settings, self.clock.now())),
                 clock: self.clock,
-                level: AtomicU64::new(1.0_f64.to_bits()),
+                level: Moving::new(1.0_f64.to_bits()),
                 asked: AtomicU64::new(0),
                 metrics: PolicyMetrics::new("dimmer", self.name),
+                listeners: Listeners::new(),
             }),
         })
     }

@@ -1,19 +1,19 @@
 use super::{
     admit::Admit,
     controller::{Controller, Settings},
+    event::OverloadEvent,
     in_flight::InFlight,
     limit_build::AdaptiveLimitBuilder,
+    moving::Moving,
     samples::Sample,
 };
 use crate::{
     AdmitPermit, CallError, Causes, Class, Classify, Clock, Moment, RejectReason, Rejection,
     admitted::{self, Admitted, End, Ledger},
     bulkhead::held::Held,
+    listeners::Listeners,
     metrics::{PolicyMetrics, Reading},
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Mutex,
 };
 use futures_util::FutureExt as _;
 use std::{
@@ -21,6 +21,7 @@ use std::{
     future::{Future, IntoFuture},
     sync::Arc,
 };
+use tokio::sync::broadcast;
 
 /// Finds out how many calls a callee can take at once, and lets in no more. Cheap to clone; clones are one limit.
 ///
@@ -56,10 +57,11 @@ pub(crate) struct Shared {
     name: &'static str,
     clock: Clock,
     in_flight: InFlight,
-    limit: AtomicUsize,
+    limit: Moving,
     is_fixed: bool,
     controller: Mutex<Controller>,
     metrics: PolicyMetrics,
+    listeners: Listeners<OverloadEvent>,
 }
 
 impl AdaptiveLimit {
@@ -73,10 +75,11 @@ impl AdaptiveLimit {
             name,
             clock,
             in_flight: InFlight::new(),
-            limit: AtomicUsize::new(settings.initial),
+            limit: Moving::new(settings.initial as u64),
             is_fixed: settings.algorithm.is_none(),
             controller: Mutex::new(Controller::new(settings)),
             metrics: PolicyMetrics::new("limit", name),
+            listeners: Listeners::new(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -90,13 +93,19 @@ impl AdaptiveLimit {
     /// How many calls may be under way now.
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.shared.limit.load(Ordering::Acquire)
+        self.shared.limit()
     }
 
     /// How many are under way. More than the limit for a while after it shrank.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.shared.in_flight.now()
+    }
+
+    /// Tells each refusal and each move of the limit from now on. A listener that is more than 32 events behind loses the oldest.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<OverloadEvent> {
+        self.shared.listeners.listen()
     }
 
     /// Lets a call in, if the limit allows one more.
@@ -177,14 +186,20 @@ impl AdaptiveLimit {
     }
 
     fn overloaded(&self) -> Rejection {
-        self.shared.metrics.rejected(RejectReason::Overloaded);
-        Rejection::new(self.shared.name, RejectReason::Overloaded)
+        let rejection = Rejection::new(self.shared.name, RejectReason::Overloaded);
+        self.shared.metrics.rejected(rejection.reason());
+        self.shared.listeners.refused(&rejection, None);
+        rejection
     }
 }
 
 impl Shared {
+    fn limit(&self) -> usize {
+        self.limit.get() as usize
+    }
+
     fn enter(&self, share: Share) -> Option<Entered> {
-        let in_flight = self.in_flight.try_take(share.of(self.limit.load(Ordering::Acquire))).ok()?;
+        let in_flight = self.in_flight.try_take(share.of(self.limit())).ok()?;
         self.metrics.add(Reading::InFlight, 1.0);
         let began = if self.is_fixed { Moment::START } else { self.clock.now() };
         Some(Entered { began, in_flight })
@@ -195,12 +210,19 @@ impl Shared {
         let in_flight = entered.in_flight.max(in_flight_at_end);
         let sample = Sample { began: entered.began, ended: self.clock.now(), in_flight, is_dropped };
         let mut controller = self.controller.lock();
-        let limit = controller.limit_after(sample);
+        let limit = controller.limit_after(sample) as u64;
         // Under the lock, or an older limit could overwrite a newer one.
-        let former = self.limit.swap(limit, Ordering::AcqRel);
+        let former = self.limit.swap(limit);
         drop(controller);
         if limit != former {
-            self.metrics.set(Reading::Limit, limit as f64);
+            self.limit.tell(|from, to| self.moved(from as usize, to as usize));
+        }
+    }
+
+    fn moved(&self, from: usize, to: usize) {
+        self.metrics.set(Reading::Limit, to as f64);
+        if from != to {
+            self.listeners.tell(|| OverloadEvent::LimitMoved { policy: self.name, from, to });
         }
     }
 }

@@ -9,9 +9,11 @@ mod cohort;
 mod controller;
 mod dimmer;
 mod error;
+mod event;
 mod in_flight;
 mod limit;
 mod limit_build;
+mod moving;
 mod numbers;
 mod priority;
 mod samples;
@@ -25,6 +27,7 @@ pub use self::{
     algorithm::{Aimd, Gradient, LimitAlgorithm, Vegas},
     dimmer::{Dimmer, DimmerBuilder, DimmerPermit, Optional},
     error::OverloadConfigError,
+    event::OverloadEvent,
     limit::{AdaptiveLimit, LimitPermit},
     limit_build::AdaptiveLimitBuilder,
     priority::{Prioritize, Priority},

@@ -1,8 +1,11 @@
 use super::{
     AdaptiveLimit, LimitPermit, OverloadConfigError, Prioritize, Priority, admit::Admit, cohort,
-    error::Check, limit::Share, limit_build::AdaptiveLimitBuilder,
+    error::Check, event::OverloadEvent, limit::Share, limit_build::AdaptiveLimitBuilder,
 };
-use crate::{CallError, Causes, Classify, Clock, RejectReason, Rejection, admitted, metrics::PolicyMetrics};
+use crate::{
+    CallError, Causes, Classify, Clock, RejectReason, Rejection, admitted, listeners::Listeners,
+    metrics::PolicyMetrics,
+};
 use futures_util::FutureExt as _;
 use std::{
     error::Error,
@@ -10,6 +13,7 @@ use std::{
     hash::Hash,
     sync::Arc,
 };
+use tokio::sync::broadcast;
 
 /// Refuses what matters least when not everything can be served. Cheap to clone; every clone is the same shedder.
 ///
@@ -43,6 +47,7 @@ struct Shared {
     limit: AdaptiveLimit,
     shares: Shares,
     metrics: PolicyMetrics,
+    listeners: Listeners<OverloadEvent>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +109,12 @@ impl Shedder {
     #[must_use]
     pub fn places(&self, priority: Priority) -> usize {
         self.shared.shares.share(priority).of(self.shared.limit.limit())
+    }
+
+    /// Tells each refusal from now on. A listener that is more than 32 events behind loses the oldest.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<OverloadEvent> {
+        self.shared.listeners.listen()
     }
 
     /// Lets a call in if its priority is served now.
@@ -211,7 +222,9 @@ impl Shedder {
             if priority == Priority::Emergency { RejectReason::Overloaded } else { RejectReason::Shed };
         self.shared.metrics.rejected(reason);
         self.shared.metrics.event(priority.as_str());
-        Rejection::new(self.shared.name, reason)
+        let rejection = Rejection::new(self.shared.name, reason);
+        self.shared.listeners.refused(&rejection, Some(priority));
+        rejection
     }
 }
 
@@ -291,6 +304,7 @@ impl ShedderBuilder {
             limit,
             shares: self.shares,
             metrics: PolicyMetrics::new("shedder", self.name),
+            listeners: Listeners::new(),
         };
         Ok(Shedder { shared: Arc::new(shared) })
     }

@@ -1,12 +1,14 @@
 use super::{
     admit::Admit,
     attempts::Attempts,
+    event::OverloadEvent,
     throttle_build::{Rule, ThrottleBuilder},
 };
 use crate::{
     AdmitPermit, CallError, Causes, Class, Classify, Clock, RejectReason, Rejection,
     admitted::{self, Admitted, End, Ledger},
     bulkhead::held::Held,
+    listeners::Listeners,
     metrics::PolicyMetrics,
     sync::Mutex,
 };
@@ -17,6 +19,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::broadcast;
 
 /// Sends fewer calls to a callee that refuses them, by a chance that grows with the refusals: refusing costs a callee too,
 /// and one that spends its time on it never recovers. Cheap to clone; every clone is the same throttle.
@@ -55,6 +58,7 @@ struct Shared {
     window: Duration,
     state: Mutex<State>,
     metrics: PolicyMetrics,
+    listeners: Listeners<OverloadEvent>,
 }
 
 #[derive(Debug)]
@@ -73,7 +77,8 @@ impl Throttle {
         let random = fastrand::Rng::with_seed(seed);
         let state = Mutex::new(State { attempts: Attempts::new(window), random });
         let metrics = PolicyMetrics::new("throttle", name);
-        Self { shared: Arc::new(Shared { name, clock, rule, window, state, metrics }) }
+        let listeners = Listeners::new();
+        Self { shared: Arc::new(Shared { name, clock, rule, window, state, metrics, listeners }) }
     }
 
     /// The name.
@@ -88,6 +93,12 @@ impl Throttle {
         let now = self.shared.clock.now();
         let seen = self.shared.state.lock().attempts.total(now);
         self.shared.rule.chance(seen)
+    }
+
+    /// Tells each call that is left out from now on. A listener that is more than 32 events behind loses the oldest.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<OverloadEvent> {
+        self.shared.listeners.listen()
     }
 
     pub(super) fn rule(&self) -> (Rule, Duration) {
@@ -164,8 +175,10 @@ impl Shared {
         let is_left_out = chance > 0.0 && state.random.f64() < chance;
         drop(state);
         if is_left_out {
-            self.metrics.rejected(RejectReason::Throttled);
-            return Err(Rejection::new(self.name, RejectReason::Throttled));
+            let rejection = Rejection::new(self.name, RejectReason::Throttled);
+            self.metrics.rejected(rejection.reason());
+            self.listeners.refused(&rejection, None);
+            return Err(rejection);
         }
         Ok(counted)
     }

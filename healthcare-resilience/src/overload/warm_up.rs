@@ -1,12 +1,14 @@
-use super::{OverloadConfigError, admit::Admit, error::Check, in_flight::InFlight};
+use super::{OverloadConfigError, OverloadEvent, admit::Admit, error::Check, in_flight::InFlight};
 use crate::{
     AdmitPermit, CallError, Class, Clock, Moment, RejectReason, Rejection,
     admitted::{Admitted, End, Ledger},
     bulkhead::held::Held,
+    listeners::Listeners,
     metrics::{PolicyMetrics, Reading},
     sync::atomic::{AtomicU64, Ordering},
 };
 use std::{future::IntoFuture, sync::Arc, time::Duration};
+use tokio::sync::broadcast;
 
 /// How a [`WarmUp`] grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,8 +47,11 @@ struct Shared {
     ramp: Ramp,
     /// Nanoseconds of the clock.
     began: AtomicU64,
+    /// When that began which was told to be over.
+    told: AtomicU64,
     in_flight: InFlight,
     metrics: PolicyMetrics,
+    listeners: Listeners<OverloadEvent>,
 }
 
 /// The growth. Pure.
@@ -90,7 +95,7 @@ impl WarmUp {
     /// How many calls may be under way now; nothing when it is warm and all are let in.
     #[must_use]
     pub fn limit(&self) -> Option<usize> {
-        self.shared.limit(self.shared.clock.now())
+        self.shared.limit(self.shared.clock.now()).1
     }
 
     /// Whether the time is over and all calls are let in.
@@ -106,7 +111,16 @@ impl WarmUp {
 
     /// Begins again, now. Calls under way that were let in while it was warm are not counted.
     pub fn restart(&self) {
-        self.shared.began.store(self.shared.clock.now().as_nanos(), Ordering::Release);
+        let shared = &*self.shared;
+        shared.began.store(shared.clock.now().as_nanos(), Ordering::Release);
+        shared.metrics.event("restarted");
+        shared.listeners.tell(|| OverloadEvent::Restarted { policy: shared.name });
+    }
+
+    /// Tells from now on each refusal, and when it is over or begins again. A listener that is more than 32 events behind loses the oldest.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<OverloadEvent> {
+        self.shared.listeners.listen()
     }
 
     /// Lets a call in if so many may be under way already.
@@ -153,19 +167,24 @@ impl WarmUp {
 }
 
 impl Shared {
-    fn limit(&self, now: Moment) -> Option<usize> {
+    /// When it began, and how many calls may be under way.
+    fn limit(&self, now: Moment) -> (Moment, Option<usize>) {
         let mut began = Moment::from_nanos(self.began.load(Ordering::Acquire));
         if began > now {
             // The clock was set back. It begins again: nobody knows how much of it is over.
             self.began.fetch_min(now.as_nanos(), Ordering::AcqRel);
             began = now;
         }
-        self.ramp.limit_after(now.since(began))
+        (began, self.ramp.limit_after(now.since(began)))
     }
 
     /// Whether the call that was let in is counted.
     fn enter(&self) -> Result<bool, Rejection> {
-        let Some(limit) = self.limit(self.clock.now()) else { return Ok(false) };
+        let (began, limit) = self.limit(self.clock.now());
+        let Some(limit) = limit else {
+            self.over(began.as_nanos());
+            return Ok(false);
+        };
         match self.in_flight.try_take(limit) {
             Ok(_) => {
                 self.metrics.add(Reading::InFlight, 1.0);
@@ -175,8 +194,19 @@ impl Shared {
                 self.metrics.rejected(RejectReason::WarmingUp);
                 let steps = u32::try_from(self.ramp.to - self.ramp.from).unwrap_or(u32::MAX).max(1);
                 let rejection = Rejection::new(self.name, RejectReason::WarmingUp);
-                Err(rejection.retry_after_wait(self.ramp.over / steps))
+                let rejection = rejection.retry_after_wait(self.ramp.over / steps);
+                self.listeners.refused(&rejection, None);
+                Err(rejection)
             }
+        }
+    }
+
+    /// What began then is over. Told once.
+    #[inline]
+    fn over(&self, began: u64) {
+        if self.told.load(Ordering::Relaxed) != began && self.told.swap(began, Ordering::AcqRel) != began {
+            self.metrics.event("warm");
+            self.listeners.tell(|| OverloadEvent::WarmedUp { policy: self.name });
         }
     }
 }
@@ -262,10 +292,16 @@ impl WarmUpBuilder {
         check.that(ramp.to <= 1 << 20, "calls", "at most 1,048,576")?;
         let is_in_range = !ramp.over.is_zero() && ramp.over <= Duration::from_secs(24 * 60 * 60);
         check.that(is_in_range, "over", "above zero and at most a day")?;
-        let began = AtomicU64::new(self.clock.now().as_nanos());
-        let metrics = PolicyMetrics::new("warm_up", self.name);
-        let in_flight = InFlight::new();
-        let shared = Shared { name: self.name, clock: self.clock, ramp, began, in_flight, metrics };
+        let shared = Shared {
+            name: self.name,
+            ramp,
+            began: AtomicU64::new(self.clock.now().as_nanos()),
+            told: AtomicU64::new(u64::MAX),
+            clock: self.clock,
+            in_flight: InFlight::new(),
+            metrics: PolicyMetrics::new("warm_up", self.name),
+            listeners: Listeners::new(),
+        };
         Ok(WarmUp { shared: Arc::new(shared) })
     }
 }

@@ -1,11 +1,12 @@
 use super::{
     Quota, RateConfigError, RateDecision,
-    event::{Listeners, RateLimitEvent},
+    event::RateLimitEvent,
     gcra::{Bucket, Gcra},
     wait::Line,
 };
 use crate::{
     CallError, Clock, Deadline, Moment, RejectReason, Rejection,
+    listeners::Listeners,
     metrics::{PolicyMetrics, Reading},
 };
 use std::{fmt, future::IntoFuture, sync::Arc, time::Duration};
@@ -39,7 +40,7 @@ struct Shared {
     name: &'static str,
     quota: Quota,
     metrics: PolicyMetrics,
-    listeners: Listeners,
+    listeners: Listeners<RateLimitEvent>,
 }
 
 impl RateLimit {

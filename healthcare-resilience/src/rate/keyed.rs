@@ -1,10 +1,10 @@
 use super::{
     Quota, RateConfigError, RateDecision,
-    event::{Listeners, RateLimitEvent},
+    event::RateLimitEvent,
     gcra::{Bucket, Gcra},
     table::{Full, Idle, Table},
 };
-use crate::{Clock, Moment, RejectReason, Rejection, metrics::PolicyMetrics};
+use crate::{Clock, Moment, RejectReason, Rejection, listeners::Listeners, metrics::PolicyMetrics};
 use std::{fmt, hash::Hash, marker::PhantomData, sync::Arc, thread};
 use tokio::sync::broadcast;
 
@@ -53,7 +53,7 @@ struct Shared<K> {
     name: &'static str,
     quota: Quota,
     metrics: PolicyMetrics,
-    listeners: Listeners,
+    listeners: Listeners<RateLimitEvent>,
 }
 
 /// A key's bucket, as in [`Bucket`], behind the lock of its shard.

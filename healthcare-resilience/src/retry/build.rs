@@ -1,11 +1,9 @@
 use super::{Backoff, Retry, RetryBudget, RetryConfigError, Settings};
-use crate::{Clock, metrics::PolicyMetrics};
+use crate::{Clock, listeners::Listeners, metrics::PolicyMetrics};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::broadcast;
 
 const TRIES_MAX: u32 = 100;
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
-const EVENTS_KEPT: usize = 64;
 
 #[derive(Debug, Clone)]
 enum Budget {
@@ -129,7 +127,7 @@ impl RetryBuilder {
                 retry_after_max: self.retry_after_max,
                 retries_nested: self.retries_nested,
                 seed: self.seed,
-                events: broadcast::Sender::new(EVENTS_KEPT),
+                events: Listeners::new(),
                 metrics: PolicyMetrics::new("retry", self.name),
             }),
         })

@@ -44,6 +44,7 @@ pub(crate) use self::{
 
 use crate::{
     Class,
+    listeners::Listeners,
     metrics::{Outcome, PolicyMetrics},
 };
 use std::{fmt, future::Future, sync::Arc, time::Duration};
@@ -109,7 +110,7 @@ pub(crate) struct Settings {
     retry_after_max: Duration,
     retries_nested: bool,
     seed: Option<u64>,
-    events: broadcast::Sender<RetryEvent>,
+    events: Listeners<RetryEvent>,
     metrics: PolicyMetrics,
 }
 
@@ -152,7 +153,7 @@ impl Retry {
     /// What it does from now on. A receiver that lags behind loses the oldest events.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<RetryEvent> {
-        self.settings.events.subscribe()
+        self.settings.events.listen()
     }
 
     /// Calls `operation` until it works, or there is a reason to stop. Errors are classified by [`Causes`].
@@ -221,10 +222,7 @@ impl Settings {
     }
 
     fn send(&self, event: RetryEvent) {
-        if self.events.receiver_count() > 0 {
-            // Fails only when the last receiver left meanwhile.
-            let _ = self.events.send(event);
-        }
+        self.events.tell(|| event);
     }
 }
 

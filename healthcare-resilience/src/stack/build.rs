@@ -1,14 +1,13 @@
 use super::{
-    EVENTS_KEPT, OrderRule, Shared, Stack, StackConfigError, StepKind,
+    OrderRule, Shared, Stack, StackConfigError, StepKind,
     order::{self, StepFacts},
     step::{STEPS_MAX, Step},
 };
 use crate::{
     AdaptiveLimit, Bulkhead, CircuitBreaker, Hedge, RateLimit, Retry, Shedder, Throttle, WarmUp,
-    metrics::PolicyMetrics,
+    listeners::Listeners, metrics::PolicyMetrics,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::sync::broadcast;
 
 /// Describes a [`Stack`]: the steps from the outside in, as they are named.
 #[derive(Debug, Clone)]
@@ -130,7 +129,7 @@ impl StackBuilder {
             steps: self.steps.into(),
             repeats,
             broken: broken.into(),
-            events: broadcast::Sender::new(EVENTS_KEPT),
+            events: Listeners::new(),
             metrics: PolicyMetrics::new("stack", self.name),
         };
         Ok(Stack { shared: Arc::new(shared) })

@@ -31,7 +31,8 @@ pub use self::{
 
 use self::step::Step;
 use crate::{
-    CallError, Causes, CircuitBreaker, IdempotencyKey, Priority, RejectReason, metrics::PolicyMetrics,
+    CallError, Causes, CircuitBreaker, IdempotencyKey, Priority, RejectReason, listeners::Listeners,
+    metrics::PolicyMetrics,
 };
 use std::{
     error::Error,
@@ -40,8 +41,6 @@ use std::{
     time::Duration,
 };
 use tokio::sync::broadcast;
-
-const EVENTS_KEPT: usize = 64;
 
 /// Several policies as one, from the outside in. Cheap to clone; the policies are shared.
 ///
@@ -93,7 +92,7 @@ struct Shared {
     repeats: bool,
     /// Rules that are broken knowingly.
     broken: Box<[OrderRule]>,
-    events: broadcast::Sender<StackEvent>,
+    events: Listeners<StackEvent>,
     metrics: PolicyMetrics,
 }
 
@@ -126,7 +125,7 @@ impl Stack {
     /// What it does itself from now on: whose time was over. A receiver that lags behind loses the oldest events.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<StackEvent> {
-        self.shared.events.subscribe()
+        self.shared.events.listen()
     }
 
     /// Says with `classifier` what results mean: one answer for every policy of the stack. Without it that is
@@ -206,9 +205,6 @@ impl Shared {
     }
 
     fn send(&self, event: StackEvent) {
-        if self.events.receiver_count() > 0 {
-            // Fails only when the last receiver left meanwhile.
-            let _ = self.events.send(event);
-        }
+        self.events.tell(|| event);
     }
 }

@@ -3,9 +3,12 @@
 
 mod build;
 mod drops;
+mod events;
 mod layer;
 mod line;
 mod live;
+#[cfg(feature = "metrics")]
+mod metrics;
 
 use healthcare_resilience::{Bulkhead, CallError};
 use std::{

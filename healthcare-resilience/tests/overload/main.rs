@@ -7,9 +7,12 @@ mod clocks;
 mod dimmer;
 mod drift;
 mod drops;
+mod events;
 mod gradient;
 mod layer;
 mod limit;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod shedder;
 mod throttle;
 mod throttle_oracle;

@@ -3,6 +3,8 @@
 
 #[path = "../../src/overload/in_flight.rs"]
 mod in_flight;
+#[path = "../../src/overload/moving.rs"]
+mod moving;
 
 mod sync {
     pub(crate) use loom::sync::atomic;
@@ -16,6 +18,7 @@ use loom::{
     },
     thread,
 };
+use moving::Moving;
 
 #[test]
 fn the_limit_each_was_let_in_under_holds() {
@@ -46,5 +49,30 @@ fn the_limit_each_was_let_in_under_holds() {
         let served: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
         assert!(served + usize::from(mine.is_ok()) >= 1, "nobody was let in");
         assert_eq!(calls.0.now(), 0);
+    });
+}
+
+#[test]
+fn the_number_that_holds_is_told_last() {
+    loom::model(|| {
+        let moving = Arc::new((Moving::new(0), AtomicUsize::new(0)));
+        let go = |moving: &(Moving, AtomicUsize), to: u64| {
+            moving.0.swap(to);
+            moving.0.tell(|from, to| {
+                // No two threads tell at once, and none leaves out what the one before has told.
+                assert_eq!(moving.1.swap(to as usize, Ordering::Relaxed), from as usize);
+            });
+        };
+        let threads: Vec<_> = [1, 2]
+            .into_iter()
+            .map(|to| {
+                let moving = moving.clone();
+                thread::spawn(move || go(&moving, to))
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_eq!(moving.1.load(Ordering::Relaxed) as u64, moving.0.get());
     });
 }

@@ -1,7 +1,7 @@
 //! What a stack tells of itself: whose time was over.
 
 use crate::{Laboratory, breaker, bulkhead, hedge, ms, retry};
-use healthcare_resilience::{CallError, Deadline, OrderRule, Stack, StackBuilder, StackEvent, StepKind};
+use healthcare_resilience::{Deadline, OrderRule, Stack, StackBuilder, StackEvent, StepKind};
 use std::time::Duration;
 
 fn builder() -> StackBuilder {
@@ -55,6 +55,7 @@ async fn a_call_whose_time_was_over_in_a_queue_was_too_late() {
 mod metrics {
     use super::*;
     use ::metrics::with_local_recorder;
+    use healthcare_resilience::CallError;
     use metrics_util::debugging::{DebugValue, DebuggingRecorder};
     use std::{future::pending, panic::AssertUnwindSafe};
 

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     Clock, KeyedRateLimit, Quota, RateConfigError, RedisLink,
+    listeners::Listeners,
     metrics::PolicyMetrics,
-    rate::{event::Listeners, gcra::Gcra, keyed::KEYS_MAX},
+    rate::{gcra::Gcra, keyed::KEYS_MAX},
 };
 use redis::aio::ConnectionLike;
 use std::{fmt, thread, time::Duration};

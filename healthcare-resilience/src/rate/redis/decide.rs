@@ -9,8 +9,7 @@ use super::{
 };
 use crate::{
     Clock, Deadline, KeyedRateLimit, Quota, RateDecision, RateLimitEvent, RedisLink, RejectReason, Rejection,
-    metrics::PolicyMetrics,
-    rate::{event::Listeners, gcra::Gcra},
+    listeners::Listeners, metrics::PolicyMetrics, rate::gcra::Gcra,
 };
 use redis::{RedisError, RedisResult};
 use std::time::Duration;
@@ -32,7 +31,7 @@ pub(super) struct Shared {
     pub(super) leases: Option<Leases>,
     pub(super) clock: Clock,
     pub(super) metrics: PolicyMetrics,
-    pub(super) listeners: Listeners,
+    pub(super) listeners: Listeners<RateLimitEvent>,
 }
 
 /// Why nothing was taken.
@@ -230,12 +229,12 @@ impl Shared {
             Some(Turn::WentAway) => {
                 tracing::warn!(policy, "the rate limit's server is away: deciding here");
                 self.metrics.event("went_away");
-                self.listeners.tell(RateLimitEvent::WentAway { policy });
+                self.listeners.tell(|| RateLimitEvent::WentAway { policy });
             }
             Some(Turn::CameBack) => {
                 tracing::info!(policy, "the rate limit's server is back");
                 self.metrics.event("came_back");
-                self.listeners.tell(RateLimitEvent::CameBack { policy });
+                self.listeners.tell(|| RateLimitEvent::CameBack { policy });
             }
         }
     }
