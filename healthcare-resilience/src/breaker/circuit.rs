@@ -36,6 +36,9 @@ use std::{
 /// * **The clock is read only where it matters**: without a time window and without slow calls a call that goes well
 ///   reads none. When all is well, such a call writes nothing that others read.
 ///
+/// One call passes a circuit once. Where the same circuit stands around a call and again further in, each half-open probe
+/// needs two of its places: with a single one it refuses itself, and never closes.
+///
 /// Memory is fixed when it is built: under 1 KiB, and with a count window of over 1,000 calls a byte more for every four
 /// calls. Listeners and the feature `metrics` come on top, where they are used.
 ///

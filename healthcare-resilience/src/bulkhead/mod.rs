@@ -17,7 +17,10 @@ pub use self::{
 };
 
 use self::{held::Held, places::Places, turn::Turn, work::Guarded};
-use crate::{CallError, Deadline, RejectReason, Rejection, listeners::Listeners, metrics::PolicyMetrics};
+use crate::{
+    CallError, Deadline, RejectReason, Rejection, deadline::Context, listeners::Listeners,
+    metrics::PolicyMetrics,
+};
 use std::{
     future::{Future, IntoFuture},
     panic::resume_unwind,
@@ -186,7 +189,8 @@ impl Bulkhead {
     }
 
     /// Waits for a place, then runs `work` in it as a task of its own. Dropping the handle does not stop the task,
-    /// and the place is taken until the task ends. Needs a tokio runtime.
+    /// and the place is taken until the task ends. It stands under no deadline and under no retry of its caller: spawn
+    /// `deadline.scope(work)` where it is to end with one. Needs a tokio runtime.
     ///
     /// # Errors
     /// As [`acquire`](Self::acquire); nothing was spawned then.
@@ -202,7 +206,8 @@ impl Bulkhead {
     /// Waits for a place, then runs `work` in it on one of the runtime's blocking threads. Dropping this keeps
     /// work from beginning, but does not stop what has begun: that keeps its place until it ends. Needs a tokio runtime.
     ///
-    /// A panic of `work` goes on here.
+    /// A panic of `work` goes on here. `work` sees the caller's [`Deadline`](crate::Deadline), and a retry inside of it
+    /// knows of one around it.
     ///
     /// # Errors
     /// The work's own, the [`Rejection`] of [`acquire`](Self::acquire), or one with the reason `Stopping` when the
@@ -214,10 +219,11 @@ impl Bulkhead {
         E: Send + 'static,
     {
         let permit = self.acquire_owned().await?;
+        let context = Context::current();
         let thread = tokio::task::spawn_blocking(move || {
             // Bound here so that it is dropped after the work, in a panic too.
             let _permit = permit;
-            work()
+            context.enter(work)
         });
         // Work that has not begun when its caller leaves is not begun.
         let _abandoned = AbortOnDrop(thread.abort_handle());

@@ -352,11 +352,12 @@ mod tests {
         let snapshotter = recorder.snapshotter();
         let metrics = std::sync::Arc::new(PolicyMetrics::new("breaker", "billing"));
         let other = metrics.clone();
+        metrics.add(Reading::InFlight, 1.0);
         COMES.set(Some(Box::new(move || {
             with_local_recorder(&recorder, || other.add(Reading::InFlight, 1.0));
         })));
         with_local_recorder(&Nobody, || metrics.add(Reading::InFlight, 1.0));
         metrics.add(Reading::InFlight, 1.0);
-        assert_eq!(seen(&snapshotter), ["resilience_in_flight{kind=breaker,policy=billing} 3"]);
+        assert_eq!(seen(&snapshotter), ["resilience_in_flight{kind=breaker,policy=billing} 4"]);
     }
 }

@@ -1,8 +1,15 @@
 //! T7: the number of live pieces of work, not of permits, stays within the limit whatever is given up outside.
 
-use crate::{Live, Never, bulkhead, poll_once, reason};
-use healthcare_resilience::{Bulkhead, RejectReason};
-use std::{sync::mpsc, time::Duration};
+use crate::{Live, Never, PATIENCE, bulkhead, poll_once, reason};
+use healthcare_resilience::{Bulkhead, Deadline, Effect, RejectReason, Retry};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
 use tokio::time::timeout;
 
 const SOON: Duration = Duration::from_millis(10);
@@ -232,4 +239,35 @@ fn blocking_work_that_has_not_begun_is_not_begun_for_a_caller_who_left() {
         assert_eq!(bulkhead.in_flight(), 0);
     });
     assert!(has_begun.try_recv().is_err(), "it ran after its caller had left");
+}
+
+/// The thread is another; the deadline and the retry around it are the caller's.
+#[tokio::test(start_paused = true)]
+async fn blocking_work_stands_under_its_callers_deadline_and_retry() {
+    let (bulkhead, tries) = (bulkhead(1, 0), AtomicUsize::new(0));
+    let read = || async {
+        tries.fetch_add(1, Ordering::SeqCst);
+        let handle = tokio::runtime::Handle::current();
+        bulkhead
+            .run_blocking(move || {
+                assert!(Deadline::current().is_some_and(|deadline| deadline.left() <= PATIENCE));
+                let inner = Retry::builder("inner").without_budget().build().unwrap();
+                let made = Arc::new(AtomicUsize::new(0));
+                let fails = || {
+                    made.fetch_add(1, Ordering::SeqCst);
+                    std::future::ready(Err::<(), _>(Never))
+                };
+                let failed = handle.block_on(inner.call(Effect::Read, fails));
+                assert_eq!(made.load(Ordering::SeqCst), 1, "a retry inside another makes one try");
+                failed.map_err(|_| Never)
+            })
+            .await
+    };
+    let outer = Retry::builder("outer").max_tries(3).without_budget().build().unwrap();
+    let failed = Deadline::within(PATIENCE).scope(outer.call(Effect::Read, read)).await;
+    assert!(failed.is_err());
+    assert_eq!(tries.load(Ordering::SeqCst), 3);
+    // A task of its own has neither.
+    let spawned = Deadline::within(PATIENCE).scope(bulkhead.spawn(async { Deadline::current() })).await;
+    assert_eq!(spawned.unwrap().await.unwrap(), None);
 }

@@ -208,7 +208,7 @@ async fn deadlines_are_read_on_the_systems_clock_alone() {
         let (clock, hand) = Clock::manual();
         hand.set(at);
         let retry = plain(3).total(SECOND * 2).clock(clock.clone()).build().unwrap();
-        let hedge = Hedge::builder("h").after(day).clock(clock).build().unwrap();
+        let hedge = Hedge::builder("h").after(day).clock(clock.clone()).build().unwrap();
         // Told to those further in as what it is, and kept to.
         let (begun, mut seen) = (Instant::now(), None);
         let op = || {
@@ -228,6 +228,22 @@ async fn deadlines_are_read_on_the_systems_clock_alone() {
         assert_eq!(Deadline::within(SECOND).scope(inside()).await, (Ok(1), Ok(2)));
         let over = Deadline::within(Duration::ZERO).scope(inside()).await;
         assert!(matches!(over, (Err(CallError::Rejected(_)), Err(CallError::Rejected(_)))), "{over:?}");
+        // A further try is made where there is time for its wait of a second, and not where there is none.
+        for (allowed, tries) in [(SECOND * 5, 3), (SECOND / 2, 1)] {
+            let retry = plain(3).clock(clock.clone()).build().unwrap();
+            let (made, operation) = crate::flaky(9);
+            Deadline::within(allowed).scope(retry.call(Effect::Read, operation)).await.unwrap_err();
+            assert_eq!(made.get(), tries, "within {allowed:?}");
+        }
+        let quick = Hedge::builder("h").after(SECOND).clock(clock).build().unwrap();
+        let mut times = [SECOND * 9, SECOND].into_iter();
+        let op = || {
+            let time = times.next().unwrap_or_default();
+            async move { Ok::<_, Fault>(tokio::time::sleep(time).await) }
+        };
+        let begun = Instant::now();
+        assert_eq!(Deadline::within(SECOND * 5).scope(quick.call(Effect::Read, op)).await, Ok(()));
+        assert_eq!(begun.elapsed(), SECOND * 2, "the further try answered");
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::{Laboratory, Trouble, breaker, bulkhead, counter, ms, retry};
 use healthcare_resilience::{
-    BreakerState, CallError, Deadline, OrderRule, RejectReason, Retry, Stack, time_out,
+    Backoff, BreakerState, Bulkhead, CallError, Class, Deadline, Hedge, Jitter, OrderRule, Quota, RateLimit,
+    RejectReason, Retry, Stack, time_out,
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -150,4 +151,41 @@ async fn work_that_never_lets_the_budget_of_its_task_rest_is_ended_too() {
     tokio::time::advance(ms(60)).await;
     let ended = time_out(Duration::from_secs(3600), ended).await.unwrap().unwrap();
     assert_eq!(elapsed(ended), ms(50));
+}
+
+/// The longest time there is stands for none, and nothing overflows on the way.
+#[tokio::test(start_paused = true)]
+async fn the_longest_times_are_no_special_case() {
+    let longest = Duration::MAX;
+    let total = Retry::builder("r").total(longest - ms(1)).max_tries(2).without_budget();
+    let backoff = Backoff::constant(ms(10)).jitter(Jitter::None);
+    let bulkhead =
+        Bulkhead::builder("b").max_calls(1).max_waiting(1).max_wait(longest - ms(2)).build().unwrap();
+    let limit = RateLimit::builder("l").quota(Quota::per_second(1)).max_waiting(9).max_wait(longest - ms(2));
+    let hedge = Hedge::builder("h").after(longest).build().unwrap();
+    let stack = Stack::builder("longest")
+        .deadline(longest)
+        .rate_limit(limit.build().unwrap())
+        .retry(total.backoff(backoff).build().unwrap())
+        .hedge(hedge)
+        .bulkhead(bulkhead.clone())
+        .time_out(longest - ms(3))
+        .build()
+        .unwrap();
+    let held = bulkhead.try_acquire_owned().unwrap();
+    tokio::spawn(async move {
+        tokio::time::sleep(ms(500)).await;
+        drop(held);
+    });
+    let busy = |_: Result<&u32, &Trouble>| Class::Busy { retry_after: Some(longest) };
+    for _ in 0..2 {
+        let answer = || async {
+            tokio::time::sleep(ms(30)).await;
+            Ok::<_, Trouble>(1)
+        };
+        let call = Deadline::within(longest).scope(stack.read(answer));
+        assert_eq!(time_out(longest, call).await.unwrap(), Ok(1));
+    }
+    // Who asks for the longest wait there is is answered with the last result.
+    assert_eq!(stack.with(busy).read(|| async { Ok::<_, Trouble>(2) }).await, Ok(2));
 }
