@@ -162,6 +162,12 @@ async fn messages_replies_and_cursors_open_where_they_belong() {
         matches!(keys.open_message(id, &sealed).unwrap(), OutboxMessage::Outcome(event) if event.id == stage.audit.events().pop().unwrap().id)
     );
     assert!(keys.open_message(Uuid::now_v7(), &sealed).is_err());
+    let job = keys.seal_job(id, b"ids").unwrap();
+    assert_eq!(keys.open_job(id, &job).unwrap().as_slice(), b"ids");
+    assert!(keys.open_job(Uuid::now_v7(), &job).is_err(), "another job's");
+    assert!(keys.open_message(id, &job).is_err(), "a job is no message");
+    let other = vault().scope(stage.boundary.system.scope(stage.other)).await.unwrap();
+    assert!(other.open_job(id, &job).is_err(), "another clinic's");
     let reply = keys.seal_reply(&[1; 32], b"Ada").unwrap();
     assert_eq!(keys.open_reply(&[1; 32], &reply).unwrap().as_slice(), b"Ada");
     assert!(keys.open_reply(&[2; 32], &reply).is_err());

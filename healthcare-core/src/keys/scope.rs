@@ -167,6 +167,26 @@ impl ScopeKeys {
         })
     }
 
+    /// Seals what a job is to work on.
+    ///
+    /// # Errors
+    /// [`KeyError`] when it cannot be sealed.
+    pub fn seal_job(&self, id: Uuid, plain: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.queue.seal(&self.job_place(id), plain)
+    }
+
+    /// Opens what a job is to work on.
+    ///
+    /// # Errors
+    /// [`KeyError::DoesNotOpen`] when it was sealed for another job or clinic, or changed.
+    pub fn open_job(&self, id: Uuid, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        self.queue.open(&self.job_place(id), sealed)
+    }
+
+    fn job_place(&self, id: Uuid) -> Vec<u8> {
+        place(&[b"job", self.clinic.as_uuid().as_bytes(), id.as_bytes()])
+    }
+
     fn message_place(&self, id: Uuid) -> Vec<u8> {
         place(&[b"message", self.clinic.as_uuid().as_bytes(), id.as_bytes()])
     }
