@@ -40,6 +40,11 @@ pub const HOUSE_TABLES: &[HouseTable] = &[
         holds: "entry id, clinic id, kind, aggregate's kind, id and version, times, lease, sealed body",
         why: "one relay serves all clinics; it sees headers and ciphertext",
     },
+    HouseTable {
+        name: "job",
+        holds: "job id, clinic id, queue, kind, key of ids, state, times, token, counts, class of the last error, sealed payload",
+        why: "one worker serves all clinics; it sees headers and ciphertext",
+    },
 ];
 
 /// Names of clinic tables, which no house statement may touch.

@@ -2,7 +2,7 @@
 
 use crate::{
     DbError, HOUSE_TABLES,
-    schema::{Policy, policies, printed},
+    schema::{Policy, QUEUES, policies, printed},
 };
 use sqlx::PgPool;
 
@@ -25,7 +25,7 @@ const FOUND: &str = "SELECT c.relname::text AS \"table\", quote_ident(p.polname)
      ARRAY(SELECT coalesce(r.rolname::text, 'public') FROM unnest(p.polroles) o LEFT JOIN pg_roles r ON r.oid = o) AS roles, \
      pg_get_expr(p.polqual, p.polrelid) AS \"using\", pg_get_expr(p.polwithcheck, p.polrelid) AS \"check\" \
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_policy p ON p.polrelid = c.oid \
-     WHERE n.nspname = 'main' AND c.relkind IN ('r', 'p') AND (c.relname = 'outbox' OR c.relname <> ALL ($1)) \
+     WHERE n.nspname = 'main' AND c.relkind IN ('r', 'p') AND (c.relname = ANY ($2) OR c.relname <> ALL ($1)) \
        AND EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'clinic_id') \
        AND (has_any_column_privilege(c.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(c.oid, 'DELETE')) \
      ORDER BY 1, 3";
@@ -37,7 +37,8 @@ pub(super) async fn check(pool: &PgPool) -> Result<(), DbError> {
     let mut transaction = pool.begin().await?;
     // So that whatever is not PostgreSQL's own is printed with its schema: another function of the same name is another function.
     sqlx::query("SET LOCAL search_path TO pg_catalog").execute(&mut *transaction).await?;
-    let found: Vec<Found> = sqlx::query_as(FOUND).bind(house).fetch_all(&mut *transaction).await?;
+    let found: Vec<Found> =
+        sqlx::query_as(FOUND).bind(house).bind(&QUEUES[..]).fetch_all(&mut *transaction).await?;
     transaction.rollback().await?;
     found.chunk_by(|one, other| one.table == other.table).try_for_each(table)
 }

@@ -4,8 +4,8 @@ use crate::HOUSE_TABLES;
 #[cfg(feature = "sqlite")]
 use crate::{DbError, error::OUTSIDE_CLINIC};
 
-/// The only unscoped table that clinic transactions write to: they may add to it, for their own clinic.
-const OUTBOX: &str = "outbox";
+/// The only unscoped tables that clinic transactions write to: they may add to them, for their own clinic. The relay's login works them off.
+pub(crate) const QUEUES: [&str; 2] = ["outbox", "job"];
 
 /// Makes a SQLite connection see one clinic: the one in `temp.clinic_scope`, and none when that is empty.
 ///
@@ -24,7 +24,7 @@ pub(crate) async fn isolate(conn: &mut sqlx::SqliteConnection) -> Result<(), DbE
     for table in tables.iter().filter(|name| is_name(name)) {
         match HOUSE_TABLES.iter().find(|house| house.name == table) {
             None => script.push_str(&sqlite_table(table)),
-            Some(house) if house.name == OUTBOX => script.push_str(&sqlite_outbox()),
+            Some(house) if QUEUES.contains(&house.name) => script.push_str(&sqlite_queue(house.name)),
             Some(_) => {}
         }
     }
@@ -63,9 +63,9 @@ fn sqlite_table(table: &str) -> String {
 }
 
 #[cfg(feature = "sqlite")]
-fn sqlite_outbox() -> String {
+fn sqlite_queue(table: &str) -> String {
     format!(
-        "CREATE TEMP TRIGGER IF NOT EXISTS {OUTBOX}_insert BEFORE INSERT ON main.{OUTBOX} \
+        "CREATE TEMP TRIGGER IF NOT EXISTS {table}_insert BEFORE INSERT ON main.{table} \
          WHEN NEW.clinic_id IS NOT {SCOPE} BEGIN SELECT RAISE(ABORT, '{OUTSIDE_CLINIC}'); END;"
     )
 }
@@ -119,10 +119,10 @@ const RELAY_SETTLES: Policy = Policy {
     check: Some("true"),
 };
 
-/// The policies of a table with a `clinic_id`, and no others: those of the outbox, or the one that every clinic table has.
+/// The policies of a table with a `clinic_id`, and no others: those of a queue, or the one that every clinic table has.
 #[cfg(feature = "postgres")]
 pub(crate) fn policies(table: &str) -> &'static [Policy] {
-    if table == OUTBOX { &[CLINIC_ADDS, RELAY_SETTLES] } else { &[OWN_CLINIC] }
+    if QUEUES.contains(&table) { &[CLINIC_ADDS, RELAY_SETTLES] } else { &[OWN_CLINIC] }
 }
 
 #[cfg(feature = "postgres")]
@@ -150,7 +150,9 @@ impl Policy {
 pub(super) fn postgres_isolation() -> String {
     let house: Vec<String> = HOUSE_TABLES.iter().map(|table| format!("'{}'", table.name)).collect();
     let house = house.join(", ");
-    let outbox: String = [CLINIC_ADDS, RELAY_SETTLES].map(|policy| policy.create_absent()).concat();
+    let queues = QUEUES.map(|table| format!("'{table}'")).join(", ");
+    let adds_and_settles: String = [CLINIC_ADDS, RELAY_SETTLES].map(|policy| policy.create_absent()).concat();
+    let queue_tables = QUEUES.map(|table| format!("main.{table}")).join(", ");
     let own = OWN_CLINIC.create_absent();
     format!(
         "DO $isolation$
@@ -160,14 +162,14 @@ BEGIN
         SELECT c.oid, c.relname, c.relrowsecurity AND c.relforcerowsecurity AS forced
         FROM pg_catalog.pg_class c
         WHERE c.relnamespace = 'main'::regnamespace AND c.relkind IN ('r', 'p')
-          AND (c.relname = '{OUTBOX}' OR c.relname <> ALL (ARRAY[{house}]))
+          AND (c.relname = ANY (ARRAY[{queues}]) OR c.relname <> ALL (ARRAY[{house}]))
           AND EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'clinic_id')
     LOOP
         IF NOT t.forced THEN
             EXECUTE format('ALTER TABLE main.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', t.relname);
         END IF;
-        IF t.relname = '{OUTBOX}' THEN
-            {outbox}
+        IF t.relname = ANY (ARRAY[{queues}]) THEN
+            {adds_and_settles}
         ELSE
             {own}
             EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON main.%I TO healthcare_application', t.relname);
@@ -177,8 +179,8 @@ END
 $isolation$;
 GRANT USAGE ON SCHEMA main TO healthcare_application, healthcare_relay;
 GRANT SELECT ON main._sqlx_migrations TO healthcare_application, healthcare_relay;
-GRANT INSERT ON main.{OUTBOX} TO healthcare_application;
-GRANT SELECT, UPDATE, DELETE ON main.{OUTBOX} TO healthcare_relay;
+GRANT INSERT ON {queue_tables} TO healthcare_application;
+GRANT SELECT, UPDATE, DELETE ON {queue_tables} TO healthcare_relay;
 GRANT SELECT, INSERT, UPDATE, DELETE ON main.app_user, main.membership, main.session TO healthcare_application;
 GRANT SELECT, INSERT ON main.scope_key TO healthcare_application;"
     )

@@ -9,7 +9,7 @@ pub use tables::{CLINIC_TABLES, ClinicTable};
 #[cfg(feature = "sqlite")]
 pub(crate) use isolation::isolate;
 #[cfg(feature = "postgres")]
-pub(crate) use isolation::{Policy, policies, printed};
+pub(crate) use isolation::{Policy, QUEUES, policies, printed};
 #[cfg(feature = "postgres")]
 pub(crate) use migrate::expected_version;
 #[cfg(feature = "sqlite")]

@@ -223,16 +223,71 @@ async fn postgres_refuses_every_table_and_verb() {
     matrix(Site::postgres().await).await;
 }
 
-/// An outbox entry of another clinic cannot be added from inside a clinic, and the application's login cannot read the table.
+/// An entry of a queue, as a transaction of any clinic might write it.
+fn entry(table: &str, clinic: ClinicId, dialect: Dialect) -> String {
+    let (id, time, bytes) = match dialect {
+        Dialect::Postgres => (format!("'{}'::uuid", Uuid::now_v7()), "now()", "'\\x00'::bytea"),
+        Dialect::Sqlite => (format!("x'{}'", Uuid::now_v7().simple()), "1", "x'00'"),
+    };
+    let clinic = match dialect {
+        Dialect::Postgres => format!("'{}'::uuid", clinic.as_uuid()),
+        Dialect::Sqlite => format!("x'{}'", clinic.as_uuid().simple()),
+    };
+    let (columns, values) = match table {
+        "outbox" => (
+            "kind, aggregate_kind, aggregate_id, aggregate_version, position, created_at, due_at, lease, attempts, body",
+            format!("'event', 'x', {id}, 1, 1, {time}, {time}, 0, 0, {bytes}"),
+        ),
+        _ => (
+            "queue, kind, state, created_at, due_at, token, tries, tries_max, returns, progress, payload",
+            format!("'mail', 'x', 'waiting', {time}, {time}, 0, 0, 1, 0, 0, {bytes}"),
+        ),
+    };
+    format!(
+        "INSERT INTO main.{table} (id, clinic_id, {columns}) SELECT {id}, {clinic}, {values} WHERE {ANYTHING}"
+    )
+}
+
+/// A clinic's transaction adds to the queues, for its own clinic and no other.
+async fn queues(site: &Site) {
+    let stage = Stage::default();
+    let database = site.open().await;
+    for table in crate::schema::QUEUES {
+        let mine = entry(table, stage.clinic, database.dialect());
+        assert_eq!(attack(&database, scope(&stage, stage.clinic), mine).await.unwrap(), 1, "{table}");
+        let theirs = entry(table, stage.other, database.dialect());
+        let refused = attack(&database, scope(&stage, stage.clinic), theirs).await;
+        assert!(matches!(refused, Err(DbError::OutsideClinic(_))), "{table}: {refused:?}");
+    }
+    database.close().await;
+}
+
+#[tokio::test]
+async fn sqlite_adds_to_queues_for_its_own_clinic() {
+    queues(&Site::sqlite()).await;
+}
+
+/// An entry of another clinic cannot be added from inside a clinic, and the application's login cannot read or settle what is queued.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: cargo xtask test"]
-async fn postgres_keeps_the_outbox_for_the_relay() {
+async fn postgres_keeps_the_queues_for_the_relay() {
     let site = Site::postgres().await;
+    queues(&site).await;
     let pool = sqlx::PgPool::connect(&site.url).await.unwrap();
-    let read = sqlx::query("SELECT id FROM main.outbox").fetch_all(&pool).await.map_err(DbError::from);
-    assert!(matches!(read, Err(DbError::OutsideClinic(_))), "{read:?}");
     let relay = sqlx::PgPool::connect(&site.relay_url).await.unwrap();
-    assert!(sqlx::query("SELECT id FROM main.outbox").fetch_all(&relay).await.unwrap().is_empty());
+    for table in crate::schema::QUEUES {
+        for verb in [
+            format!("SELECT id FROM main.{table}"),
+            format!("UPDATE main.{table} SET kind = 'y'"),
+            format!("DELETE FROM main.{table}"),
+        ] {
+            let refused =
+                sqlx::query(sqlx::AssertSqlSafe(verb.clone())).execute(&pool).await.map_err(DbError::from);
+            assert!(matches!(refused, Err(DbError::OutsideClinic(_))), "{verb}: {refused:?}");
+        }
+        let all = sqlx::AssertSqlSafe(format!("SELECT id FROM main.{table}"));
+        assert_eq!(sqlx::query(all).fetch_all(&relay).await.unwrap().len(), 1, "{table}");
+    }
     for table in ["patient", "app_user", "scope_key"] {
         let text = sqlx::AssertSqlSafe(format!("SELECT * FROM main.{table}"));
         let read = sqlx::query(text).fetch_all(&relay).await.map_err(DbError::from);

@@ -245,6 +245,8 @@ const OPENED: &[(&str, &str, &str)] = &[
     ),
     ("outbox", "clinic_adds", "ALTER POLICY clinic_adds ON main.outbox WITH CHECK (true)"),
     ("outbox", "relay_settles", "ALTER POLICY relay_settles ON main.outbox TO PUBLIC"),
+    ("job", "clinic_adds", "ALTER POLICY clinic_adds ON main.job WITH CHECK (true)"),
+    ("job", "relay_settles", "ALTER POLICY relay_settles ON main.job TO PUBLIC"),
 ];
 
 #[tokio::test]
