@@ -1,5 +1,5 @@
-use super::{Backoff, Relay, RelayStatus, Wake};
-use crate::EventBus;
+use super::{Relay, RelayStatus, Wake};
+use crate::{EventBus, backoff::Backoff};
 use healthcare_core::{AuditSink, Clock, Outbox, SystemClock};
 use std::{sync::Arc, time::Duration};
 

@@ -1,6 +1,5 @@
 //! The relay: from the outbox to the bus and the audit log.
 
-mod backoff;
 mod build;
 mod deliver;
 mod error;
@@ -15,8 +14,8 @@ pub use self::{
     wake::{Wake, WakingWriter},
 };
 
-use self::{backoff::Backoff, flight::Flight};
-use crate::EventBus;
+use self::flight::Flight;
+use crate::{EventBus, backoff::Backoff};
 use futures_util::future::join_all;
 use healthcare_core::{AuditSink, Clock, Outbox, OutboxEntry};
 use healthcare_resilience::{Token, time_out};

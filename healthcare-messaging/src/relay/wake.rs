@@ -3,28 +3,28 @@ use healthcare_core::{AccessError, Change, Committed, Guard, Record, Writer};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// Tells a relay that there is something to do. Cheap to clone; clones wake the same relays.
+/// Tells a relay or a worker that there is something to do. Cheap to clone; clones wake the same one.
 ///
-/// A signal that comes while the relay works is kept; many are one. It only saves waiting: a relay that is never woken
-/// finds everything at its poll interval.
+/// A signal that comes while it works is kept; many are one. It only saves waiting: who is never woken finds everything
+/// at the poll interval.
 #[derive(Debug, Clone, Default)]
 pub struct Wake {
     notify: Arc<Notify>,
 }
 
 impl Wake {
-    /// A signal for one relay, or for several of one outbox.
+    /// A signal for one relay or worker.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Wakes a relay. Never blocks.
+    /// Wakes it. Never blocks.
     pub fn signal(&self) {
         self.notify.notify_one();
     }
 
-    pub(super) async fn signalled(&self) {
+    pub(crate) async fn signalled(&self) {
         self.notify.notified().await;
     }
 }

@@ -1,5 +1,5 @@
-//! Contract suites: run [`bus_contract`] against every [`EventBus`](crate::EventBus) and [`outbox_contract`] against
-//! every [`Outbox`](healthcare_core::Outbox).
+//! Contract suites: run [`bus_contract`] against every [`EventBus`](crate::EventBus), [`outbox_contract`] against every
+//! [`Outbox`](healthcare_core::Outbox) and [`jobs_contract`] against every [`JobStore`](crate::JobStore).
 //!
 //! Not covered by semver: a case may be added whenever a contract is found to leave something open.
 
@@ -13,10 +13,12 @@
 
 mod bus;
 mod event;
+mod jobs;
 mod outbox;
 
 pub use self::{
     bus::bus_contract,
     event::{event, outcome},
+    jobs::{JobRig, jobs_contract},
     outbox::{OutboxRig, outbox_contract},
 };

@@ -1,16 +1,18 @@
+//! Waits before another try.
+
 use std::time::Duration;
 
 /// How long to wait before the next attempt: doubling from `first` up to `last`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Backoff {
-    pub(super) first: Duration,
-    pub(super) last: Duration,
+pub(crate) struct Backoff {
+    pub(crate) first: Duration,
+    pub(crate) last: Duration,
 }
 
 impl Backoff {
     /// The wait after `failures` failures, of which there is at least one. `seed` spreads it over the upper half, so that
     /// what failed together does not come back together.
-    pub(super) fn after(&self, failures: u32, seed: u64) -> Duration {
+    pub(crate) fn after(&self, failures: u32, seed: u64) -> Duration {
         let doubled = 2_u32.saturating_pow(failures.saturating_sub(1).min(31));
         let whole = self.first.saturating_mul(doubled).min(self.last);
         // Fibonacci hashing: neighbouring seeds fall far apart.
