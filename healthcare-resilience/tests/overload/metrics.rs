@@ -239,3 +239,20 @@ fn what_is_told_last_holds() {
         |from, to| healthcare_resilience::OverloadEvent::LimitMoved { policy: "laboratory", from, to };
     assert_eq!((events.try_recv(), events.try_recv()), (Ok(moved(10, 9)), Ok(moved(9, 8))));
 }
+
+/// Who is told is others' code. Should it panic, the next move is told.
+#[test]
+fn a_panic_of_who_is_told_does_not_end_the_telling() {
+    let (builder, hand) = stepping(Aimd::default());
+    let limit = builder.initial(10).build().unwrap();
+    let slow = Arc::new(Slow { shown: Mutex::default(), meanwhile: Mutex::default() });
+    *slow.meanwhile.lock().unwrap() = Some(Box::new(|| panic!("in the recorder")));
+    with_local_recorder(&SlowRecorder(slow.clone()), || {
+        let told = AssertUnwindSafe(|| limit.try_acquire().unwrap().record(Class::Transient));
+        assert!(std::panic::catch_unwind(told).is_err());
+        hand.advance(MS);
+        limit.try_acquire().unwrap().record(Class::Transient);
+    });
+    assert_eq!((limit.in_flight(), limit.limit()), (0, 8));
+    assert_eq!(*slow.shown.lock().unwrap(), [8.0]);
+}

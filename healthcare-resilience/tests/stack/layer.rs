@@ -156,10 +156,16 @@ async fn each_request_has_its_own_priority() {
         poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
         assert_eq!(service.call(kind).await.is_ok(), is_served, "{kind}");
     }
-    // One for all of them.
-    let mut service = layer.priority(Priority::Background).layer(desk);
-    poll_fn(|cx| service.poll_ready(cx)).await.unwrap();
-    assert!(service.call("blood").await.is_err());
+    // One for all of them; and what they are when nobody says it.
+    let mut background = layer.clone().priority(Priority::Background).layer(desk.clone());
+    poll_fn(|cx| background.poll_ready(cx)).await.unwrap();
+    assert!(background.call("blood").await.is_err());
+    let mut unsaid = layer.layer(desk);
+    poll_fn(|cx| unsaid.poll_ready(cx)).await.unwrap();
+    assert!(unsaid.call("blood").await.is_ok(), "more than in the background");
+    let _busier: Vec<_> = (0..5).map(|_| shedder.try_acquire(Priority::Emergency).unwrap()).collect();
+    poll_fn(|cx| unsaid.poll_ready(cx)).await.unwrap();
+    assert!(unsaid.call("blood").await.is_err(), "less than clinical");
 }
 
 #[tokio::test(start_paused = true)]
