@@ -28,3 +28,22 @@ impl<E: Clone> Listeners<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_made_while_nobody_listens() {
+        let listeners = Listeners::new();
+        let made = std::cell::Cell::new(0);
+        let event = || made.replace(made.get() + 1);
+        listeners.tell(event);
+        drop(listeners.listen());
+        listeners.tell(event);
+        assert_eq!(made.get(), 0);
+        let mut events = listeners.listen();
+        listeners.tell(event);
+        assert_eq!((made.get(), events.try_recv()), (1, Ok(0)));
+    }
+}

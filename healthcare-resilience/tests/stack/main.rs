@@ -1,6 +1,7 @@
 //! Policies in a row: which orders are allowed, who learns what, and that nothing is left behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod any;
 mod composition;
 mod drops;
 mod explain;
