@@ -7,6 +7,8 @@ mod audit;
 mod authorize;
 mod claim;
 mod column;
+#[cfg(feature = "config")]
+mod config;
 mod context;
 mod error;
 mod event;
@@ -39,6 +41,8 @@ pub use audit::{AuditEvent, AuditEventId, AuditSink, Durability, KindCount, Memo
 pub use authorize::{Action, Ask, Authorizer, Decision, Denial, Part, Terms, Undecided};
 pub use claim::{Claim, Claims, EmptyInterval, Interval, Resource};
 pub use column::{Column, ColumnMismatch, UnknownCode, Value, ValueKind};
+#[cfg(feature = "config")]
+pub use config::*;
 pub use context::*;
 pub use error::*;
 pub use event::DomainEvent;

@@ -166,6 +166,8 @@ catalogue! {
     TooManyRows = "TOO_MANY_ROWS", 422, Validation, "Too much for one answer: ask for fewer, or page by page.";
     /// The server is going down.
     ShuttingDown = "SHUTTING_DOWN", 503, System, "The server is shutting down: try again.";
+    /// The server has more to do than it can.
+    Overloaded = "OVERLOADED", 503, System, "There is more to do than can be done now: wait for the time in Retry-After.";
     /// The request took too long.
     Elapsed = "REQUEST_TIMEOUT", 503, System, "The request took too long and was ended: try again.";
     /// A fault of ours.
