@@ -1,6 +1,12 @@
 //! The application: every part a handler may need, wired once.
 
-use crate::{LogWatch, config::Network, pages::PageSessions, stores::Stores};
+use crate::{
+    LogWatch,
+    config::{Network, WebOrigin},
+    http::Limits,
+    pages::PageSessions,
+    stores::Stores,
+};
 use healthcare_audit::AuditLog;
 use healthcare_core::{Appointments, Clock, Edge, Gate, System, Vault};
 use healthcare_rbac::{login::LoginService, session::SessionGuard, token::TokenService, user::UserStore};
@@ -16,6 +22,8 @@ pub struct EdgeSettings {
     pub demo: bool,
     /// The proxies whose forwarding headers are believed.
     pub trusted_proxies: Vec<Network>,
+    /// Whose scripts may call the API from a browser.
+    pub allowed_origins: Vec<WebOrigin>,
 }
 
 /// The parts of a running server. Handlers share one behind an `Arc`.
@@ -50,6 +58,8 @@ pub struct App {
     pub health: Health,
     /// Counts the requests in flight, and waits for them at the end.
     pub requests: Stage,
+    /// How much is let in.
+    pub limits: Limits,
     /// The pages' cookies and form tokens.
     pub pages: PageSessions,
     /// What the edge needs to know.

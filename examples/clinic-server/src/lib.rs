@@ -5,6 +5,7 @@
 
 mod app;
 mod log_watch;
+mod ops;
 mod stores;
 
 pub mod api;

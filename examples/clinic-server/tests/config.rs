@@ -3,11 +3,13 @@
 
 use clap::{CommandFactory, Parser};
 use clinic_server::config::{
-    Args, AuditCommand, Command, Config, ConfigErrors, DatabaseConfig, Environment, KeySource, Transport,
+    Args, AuditCommand, Command, Config, DatabaseConfig, Environment, KeySource, LogFormat, Transport,
     Variables,
 };
+use healthcare_core::SettingErrors;
+use std::fs;
 
-fn resolve(flags: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+fn resolve(flags: &str, variables: &[(&str, &str)]) -> Result<Config, SettingErrors> {
     let args = Args::try_parse_from(["clinic-server"].into_iter().chain(flags.split_whitespace())).unwrap();
     Config::resolve(&args.server, &environment(variables))
 }
@@ -17,8 +19,9 @@ fn environment(variables: &[(&str, &str)]) -> Variables {
 }
 
 /// The settings that a refusal names.
-fn refused(flags: &str, variables: &[(&str, &str)]) -> Vec<&'static str> {
-    resolve(flags, variables).unwrap_err().0.iter().map(|problem| problem.setting).collect()
+fn refused(flags: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    let told = resolve(flags, variables).unwrap_err().0;
+    told.into_iter().map(|problem| problem.setting.into_owned()).collect()
 }
 
 const PRODUCTION: &str = "--environment production --data-dir /srv/clinic --key-file /etc/clinic.key";
@@ -66,7 +69,7 @@ fn every_mistake_is_named_at_once() {
         "--tls-key",
     ];
     for setting in expected {
-        assert!(found.contains(&setting), "{setting} in {found:?}");
+        assert!(found.iter().any(|found| found == setting), "{setting} in {found:?}");
     }
     let printed = resolve("--database-url mysql://root:geheim@db/x", &[]).unwrap_err().to_string();
     assert!(!printed.contains("geheim"), "{printed}");
@@ -106,11 +109,140 @@ fn a_demonstration_stays_on_this_machine() {
 #[test]
 fn postgres_needs_both_logins_and_migrate_the_owners() {
     assert_eq!(refused("--database-url postgres://a:b@127.0.0.1/c", &[]), ["--relay-url"]);
-    let none = environment(&[]);
-    assert!(Config::owner_url(None, &none).unwrap_err().to_string().contains("CLINIC_OWNER_URL"));
-    assert!(Config::owner_url(Some("postgres://o:p@db.example/c"), &none).is_err());
-    let variables = environment(&[("CLINIC_OWNER_URL", "postgres://o:p@localhost/c")]);
-    assert!(Config::owner_url(None, &variables).is_ok());
+    let migrate = |variables: &[(&str, &str)]| {
+        let args = Args::try_parse_from(["clinic-server"]).unwrap();
+        Config::migrate_urls(&args.server, &environment(variables))
+    };
+    assert!(migrate(&[]).unwrap_err().to_string().contains("CLINIC_OWNER_URL"));
+    assert!(migrate(&[("CLINIC_OWNER_URL", "postgres://o:p@db.example/c")]).is_err());
+    let urls = migrate(&[
+        ("CLINIC_OWNER_URL", "postgres://o:p@localhost/c"),
+        ("CLINIC_RELAY_URL", "postgres://r:p@localhost/c"),
+    ]);
+    let urls = urls.unwrap();
+    assert!(urls.application.is_none());
+    assert_eq!(urls.relay.unwrap().login().0, "r");
+}
+
+#[test]
+fn a_redis_is_reached_in_clear_on_this_machine_alone() {
+    assert!(resolve("", &[("REDIS_URL", "redis://127.0.0.1:6379")]).unwrap().redis.is_some());
+    let both = [("REDIS_URL", "redis://127.0.0.1:1"), ("CLINIC_REDIS_URL", "redis://127.0.0.1:2")];
+    assert_eq!(format!("{:?}", resolve("", &both).unwrap().redis.unwrap()), "redis://127.0.0.1:2");
+    let sqlite = format!("{PRODUCTION} --database-url sqlite:/srv/clinic.db");
+    let url = "--redis-url redis://:geheim@cache.example:6379";
+    assert_eq!(refused(&format!("{sqlite} {url}"), &[]), ["--redis-url"]);
+    assert!(!resolve(url, &[]).unwrap_err().to_string().contains("geheim"));
+    assert!(resolve(&format!("{sqlite} {}", url.replace("redis://", "rediss://")), &[]).is_ok());
+}
+
+#[test]
+fn operators_off_this_machine_show_a_token() {
+    assert!(resolve("", &[]).unwrap().ops.is_none());
+    assert!(resolve("--ops-listen 127.0.0.1:9464", &[]).unwrap().ops.unwrap().token.is_none());
+    assert_eq!(refused("--ops-listen 0.0.0.0:9464", &[]), ["--ops-listen"]);
+    let token = [("CLINIC_OPS_TOKEN", "0123456789abcdef0123456789abcdef")];
+    assert!(resolve("--ops-listen 0.0.0.0:9464", &token).is_ok());
+    assert_eq!(
+        refused("--ops-listen 127.0.0.1:9464", &[("CLINIC_OPS_TOKEN", "short")]),
+        ["CLINIC_OPS_TOKEN"]
+    );
+}
+
+#[test]
+fn the_edges_numbers_are_checked() {
+    let config = resolve("--rate-user 20/s --max-requests 64", &[("CLINIC_RATE_USER", "1/s")]).unwrap();
+    assert_eq!((config.limits.user.to_string(), config.limits.requests.0), ("20/s".to_owned(), 64));
+    assert_eq!(config.log.format, LogFormat::Text);
+    let wrong = "--rate-address 0/s --rate-user many --rate-clinic 1/d --max-requests 0 --log =,= --log-format xml \
+                 --allowed-origin * --allowed-origin http://portal.example";
+    let expected = [
+        "--allowed-origin",
+        "--allowed-origin",
+        "--rate-address",
+        "--rate-user",
+        "--rate-clinic",
+        "--max-requests",
+        "--log",
+        "--log-format",
+    ];
+    assert_eq!(refused(wrong, &[]), expected);
+    let sqlite = format!("{PRODUCTION} --database-url sqlite:/srv/clinic.db");
+    assert_eq!(resolve(&sqlite, &[]).unwrap().log.format, LogFormat::Json);
+}
+
+/// A directory with these files, and what is made of them.
+fn with_files(
+    files: &[(&str, &str)],
+    flags: &str,
+    variables: &[(&str, &str)],
+) -> Result<(Config, Vec<String>), SettingErrors> {
+    let dir = tempfile::tempdir().unwrap();
+    files.iter().for_each(|(name, text)| fs::write(dir.path().join(name), text).unwrap());
+    let args = Args::try_parse_from(["clinic-server"].into_iter().chain(flags.split_whitespace())).unwrap();
+    let (config, effective) = Config::explain(&args.server, &environment(variables).with_files(dir.path()))?;
+    let told = effective.iter().map(|it| format!("{} {} {}", it.name, it.value, it.source)).collect();
+    Ok((config, told))
+}
+
+#[test]
+fn flags_stand_over_variables_over_the_three_files() {
+    let files = [
+        (".env.local", "CLINIC_LISTEN=127.0.0.1:3\n"),
+        (".env.demo", "CLINIC_LISTEN=127.0.0.1:4\nCLINIC_DATA_DIR=/demo\n"),
+        (".env", "CLINIC_LISTEN=127.0.0.1:5\nCLINIC_DATA_DIR=/plain\nCLINIC_LOG=debug\nOTHER=1\n"),
+        (".env.production", "CLINIC_LOG=trace\n"),
+    ];
+    let port = |flags: &str, variables: &[(&str, &str)], skip: usize| {
+        with_files(&files[skip..], flags, variables).unwrap().0.listen.port()
+    };
+    assert_eq!(port("--listen 127.0.0.1:1", &[("CLINIC_LISTEN", "127.0.0.1:2")], 0), 1);
+    assert_eq!(port("", &[("CLINIC_LISTEN", "127.0.0.1:2")], 0), 2);
+    assert_eq!((port("", &[], 0), port("", &[], 1), port("", &[], 2)), (3, 4, 5));
+    let (config, told) = with_files(&files, "", &[]).unwrap();
+    assert_eq!(config.data_dir.to_str(), Some("/demo"));
+    assert_eq!(config.log.filter, "debug");
+    assert!(told.contains(&"--data-dir /demo CLINIC_DATA_DIR in .env.demo".to_owned()), "{told:?}");
+    assert!(told.contains(&"--rate-user 3000/m default".to_owned()), "{told:?}");
+}
+
+#[test]
+fn production_reads_no_file() {
+    let files = [(".env", "CLINIC_LISTEN=0.0.0.0:1\nnonsense\n"), (".env.production", "CLINIC_NONSENSE=1\n")];
+    let flags = format!("{PRODUCTION} --database-url sqlite:/srv/clinic.db");
+    assert_eq!(with_files(&files, &flags, &[]).unwrap().0.listen.port(), 8088);
+}
+
+#[test]
+fn a_file_that_is_wrong_is_refused_with_its_line_and_without_its_text() {
+    let text = "CLINIC_LISTN=geheim\nCLINIC_ENVIRONMENT=production\nCLINIC_MASTER_KEY=geheim\n";
+    let errors = with_files(&[(".env", text), (".env.local", "a geheim\n")], "", &[]).unwrap_err();
+    let said = errors.to_string();
+    for words in
+        [".env.local: line 1", ".env: CLINIC_LISTN", ".env: CLINIC_ENVIRONMENT", ".env: CLINIC_MASTER_KEY"]
+    {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    assert!(!said.contains("geheim"), "{said}");
+}
+
+#[test]
+fn what_is_in_force_shows_no_secret() {
+    let variables = [
+        ("CLINIC_MASTER_KEY", "geheim"),
+        ("CLINIC_DATABASE_URL", "postgres://a:geheim@127.0.0.1/c"),
+        ("CLINIC_RELAY_URL", "postgres://b:geheim@127.0.0.1/c"),
+        ("REDIS_URL", "redis://:geheim@127.0.0.1:6379/0"),
+        ("CLINIC_OPS_TOKEN", "geheim0123456789geheim0123456789"),
+    ];
+    let (config, told) = with_files(&[], "--ops-listen 127.0.0.1:9464", &variables).unwrap();
+    let told = told.join("\n");
+    assert!(!told.contains("geheim") && !format!("{config:?}").contains("geheim"), "{told}");
+    for line in
+        ["CLINIC_MASTER_KEY (hidden) CLINIC_MASTER_KEY", "--redis-url redis://127.0.0.1:6379/0 REDIS_URL"]
+    {
+        assert!(told.contains(line), "{told}");
+    }
 }
 
 #[test]
@@ -127,6 +259,10 @@ fn the_commands_parse() {
     let command = |line: &str| Args::try_parse_from(line.split_whitespace()).unwrap().command;
     assert!(command("clinic-server").is_none());
     assert!(matches!(command("clinic-server serve --listen 127.0.0.1:1"), Some(Command::Serve)));
+    assert!(matches!(command("clinic-server worker"), Some(Command::Worker)));
+    assert!(matches!(command("clinic-server realtime"), Some(Command::Realtime)));
+    assert!(matches!(command("clinic-server all"), Some(Command::All)));
+    assert!(matches!(command("clinic-server config"), Some(Command::Config)));
     assert!(matches!(command("clinic-server audit verify"), Some(Command::Audit(AuditCommand::Verify))));
     let Some(Command::Import(import)) = command("clinic-server import --clinic 1 a.json b") else {
         panic!("import")

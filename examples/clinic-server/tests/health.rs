@@ -14,7 +14,7 @@ on_both_databases!(a_relay_that_has_stalled_is_degraded_and_no_more);
 
 async fn wired(site: &Site) -> (Server, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(jiff::Timestamp::now()));
-    let server = wire_with(&site.config, Process::Serve, Arc::clone(&clock) as _).await;
+    let server = wire_with(&site.config, Process::All, Arc::clone(&clock) as _).await;
     (server.unwrap_or_else(|error| panic!("{error}")), clock)
 }
 

@@ -27,7 +27,7 @@ on_both_databases!(
 const WRITES: u32 = 2 * (1 + 4 + 3 + 4 + 2 + 2 * 16 + 1);
 
 async fn wired(site: &Site) -> Server {
-    wire(&site.config, Process::Serve).await.unwrap_or_else(|error| panic!("{error}"))
+    wire(&site.config, Process::All).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Ends a server that never served, so that another may take its directory.

@@ -22,14 +22,23 @@ pub use openapi::document;
 pub(crate) use patients::{PatientSearch, PatientView, find};
 pub(crate) use record::read_record;
 
-use crate::App;
-use axum::Router;
+use crate::{App, http::by_caller};
+use axum::{Router, middleware};
 use healthcare_rbac::edge::AuthLayer;
 use std::sync::Arc;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Where the API lives.
 pub const PREFIX: &str = "/api/v1";
+
+/// Health alone, for processes that answer nothing else.
+pub fn health_routes() -> Router<Arc<App>> {
+    let health = OpenApiRouter::new()
+        .routes(routes!(health::health))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz));
+    health.split_for_parts().0
+}
 
 /// What is open without a sign-in: signing in, and health.
 fn open() -> OpenApiRouter<Arc<App>> {
@@ -72,5 +81,8 @@ pub(crate) fn description() -> utoipa::openapi::OpenApi {
 pub fn routes(app: &App) -> Router<Arc<App>> {
     let auth =
         AuthLayer::new(app.tokens.clone(), app.sessions.clone(), app.edge.clone(), Arc::clone(&app.clock));
-    open().split_for_parts().0.merge(signed_in().split_for_parts().0.route_layer(auth))
+    // The layer that was added last is the first to see a request.
+    let shares = middleware::from_fn_with_state(app.limits.clone(), by_caller);
+    let signed_in = signed_in().split_for_parts().0.route_layer(shares).route_layer(auth);
+    open().split_for_parts().0.merge(signed_in)
 }

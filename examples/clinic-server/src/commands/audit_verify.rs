@@ -7,7 +7,7 @@ use healthcare_audit::verify::{Verdict, Verifier};
 /// Verifies each log of the data directory, and says which entry of which is wrong.
 pub(super) fn run(config: &Config) -> Result<bool, Failure> {
     let mut sound = true;
-    for process in [Process::Serve, Process::Import] {
+    for process in Process::EACH_WITH_A_LOG {
         let dir = process.audit_dir(&config.data_dir);
         if !dir.is_dir() {
             continue;

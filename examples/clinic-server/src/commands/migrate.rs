@@ -1,24 +1,17 @@
 //! `clinic-server migrate`: prepares PostgreSQL.
 
 use super::Failure;
-use crate::config::{Config, DatabaseUrl, ServerArgs, Variables};
+use crate::config::{DatabaseUrl, MigrateUrls};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use healthcare_db::{Login, Logins, migrate};
 use ring::rand::{SecureRandom, SystemRandom};
 
 /// Brings the schema up to date, and makes the application's and the relay's logins: those of the URLs that are set, or new ones whose URLs
 /// are printed once.
-pub(super) async fn run(
-    args: &ServerArgs,
-    owner_url: Option<&str>,
-    variables: &Variables,
-) -> Result<bool, Failure> {
-    let owner = Config::owner_url(owner_url, variables)?;
-    let wanted = |flag: &Option<String>, variable: &str| {
-        flag.as_deref().or_else(|| variables.get(variable)).and_then(DatabaseUrl::parse)
-    };
-    let application = LoginUrl::of(wanted(&args.database_url, "CLINIC_DATABASE_URL"), &owner, "clinic_app")?;
-    let relay = LoginUrl::of(wanted(&args.relay_url, "CLINIC_RELAY_URL"), &owner, "clinic_relay")?;
+pub(super) async fn run(urls: MigrateUrls) -> Result<bool, Failure> {
+    let owner = urls.owner;
+    let application = LoginUrl::of(urls.application, &owner, "clinic_app")?;
+    let relay = LoginUrl::of(urls.relay, &owner, "clinic_relay")?;
     let logins = Logins { application: application.login()?, relay: relay.login()? };
     migrate(owner.expose(), &logins).await?;
     println!("The database is ready.");

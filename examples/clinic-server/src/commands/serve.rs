@@ -4,7 +4,7 @@ use super::Failure;
 use crate::{
     api,
     config::{Config, Environment, Transport},
-    http, pages,
+    http, ops, pages,
     seed::{DEMO_PASSWORD, demo_clinics, seed},
     wiring::{self, Process, Server, StartError},
 };
@@ -34,18 +34,20 @@ const CLINICS_MAX: u32 = 10_000;
 pub struct Running {
     /// Where it serves.
     pub address: SocketAddr,
+    /// Where operators are served, if anywhere.
+    pub ops: Option<SocketAddr>,
     /// What it is made of.
     pub server: Server,
     handle: Handle<SocketAddr>,
     http: JoinHandle<std::io::Result<()>>,
     // Listeners are told until this is dropped.
-    _listeners: Subscribed,
+    _listeners: Option<Subscribed>,
 }
 
 /// Serves until it is told to stop.
-pub(super) async fn run(config: &Config) -> Result<bool, Failure> {
-    let running = begin(config, Signals::Heard).await?;
-    announce(config, running.address);
+pub(super) async fn run(config: &Config, process: Process) -> Result<bool, Failure> {
+    let running = begin(config, process, Signals::Heard).await?;
+    announce(config, process, &running);
     running.server.shutdown.until_begun().await;
     let report = running.stop().await;
     tracing::info!(clean = report.is_clean(), "stopped");
@@ -57,7 +59,15 @@ pub(super) async fn run(config: &Config) -> Result<bool, Failure> {
 /// # Errors
 /// [`StartError`], which says what to set or repair.
 pub async fn start(config: &Config) -> Result<Running, StartError> {
-    begin(config, Signals::Ignored).await
+    start_as(config, Process::All).await
+}
+
+/// As [`start`], for one process of several.
+///
+/// # Errors
+/// [`StartError`], which says what to set or repair.
+pub async fn start_as(config: &Config, process: Process) -> Result<Running, StartError> {
+    begin(config, process, Signals::Ignored).await
 }
 
 /// Whether Ctrl-C ends the server in order: a program's own server hears it, one inside a test does not.
@@ -67,16 +77,19 @@ enum Signals {
     Ignored,
 }
 
-async fn begin(config: &Config, signals: Signals) -> Result<Running, StartError> {
+async fn begin(config: &Config, process: Process, signals: Signals) -> Result<Running, StartError> {
     // Bound first: a second server on the same address must not touch the data.
     let listener = TcpListener::bind(config.listen).map_err(StartError::Listen)?;
     listener.set_nonblocking(true).map_err(StartError::Listen)?;
-    let mut server = wiring::wire(config, Process::Serve).await?;
+    let metrics = ops::record(config.ops.as_ref())?;
+    let mut server = wiring::wire(config, process).await?;
     // Before the first request is answered: whoever waits for the server may end it at once.
     if signals == Signals::Heard {
         drop(server.shutdown.listen(SecondSignal::Exit).map_err(|error| StartError::Wiring(error.into()))?);
     }
     match config.environment {
+        // A demonstration is seeded by what serves it: two at once would each make a part.
+        Environment::Demo if !process.answers() => {}
         Environment::Demo => {
             let fresh = seed(&server.app).await?;
             tracing::info!(fresh, "the demonstration is there");
@@ -84,14 +97,23 @@ async fn begin(config: &Config, signals: Signals) -> Result<Running, StartError>
         Environment::Production => refuse_demo(&server).await?,
     }
     load_plugins(&server).await?;
-    let listeners = listen_to_events(&server).await?;
-    relay(&mut server)?;
-    housekeeping(&mut server)?;
+    let listeners = if process.works() { Some(work(&mut server).await?) } else { None };
     let address = listener.local_addr().map_err(StartError::Listen)?;
+    let ops = match (&config.ops, metrics) {
+        (Some(ops), Some(metrics)) => {
+            Some(ops::serve(ops, metrics, &server.app.health, &server.shutdown).await?)
+        }
+        _ => None,
+    };
     let handle = Handle::new();
-    let router = http::wrap(api::routes(&server.app).merge(pages::routes()), Arc::clone(&server.app));
+    let routes = if process.answers() {
+        api::routes(&server.app).merge(pages::routes())
+    } else {
+        api::health_routes()
+    };
+    let router = http::wrap(routes, Arc::clone(&server.app));
     let http = serve(config, listener, handle.clone(), router).await?;
-    Ok(Running { address, server, handle, http, _listeners: listeners })
+    Ok(Running { address, ops, server, handle, http, _listeners: listeners })
 }
 
 async fn serve(
@@ -121,10 +143,20 @@ async fn serve(
 /// How long a client may take to send a request's head.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// The largest head of a request, and what is read of a body at a time.
+const HEAD_BYTES_MAX: usize = 32 << 10;
+const HEAD_LIST_MAX: u32 = 32 << 10;
+/// How many requests one connection may have under way.
+const STREAMS_MAX: u32 = 100;
+
 /// A client that sends its request a byte a minute does not hold a connection for hours.
 fn hurry(http: &mut Builder<TokioExecutor>) {
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX);
-    http.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIME_MAX);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HEAD_TIME_MAX)
+        .max_header_list_size(HEAD_LIST_MAX)
+        .max_concurrent_streams(STREAMS_MAX);
 }
 
 impl Running {
@@ -145,6 +177,14 @@ impl Running {
         self.server.database.close().await;
         report
     }
+}
+
+/// Begins what runs on its own.
+async fn work(server: &mut Server) -> Result<Subscribed, StartError> {
+    let listeners = listen_to_events(server).await?;
+    relay(server)?;
+    housekeeping(server)?;
+    Ok(listeners)
 }
 
 /// A demonstration's passwords are published.
@@ -206,9 +246,18 @@ fn housekeeping(server: &mut Server) -> Result<(), StartError> {
     Ok(())
 }
 
-fn announce(config: &Config, address: SocketAddr) {
+fn announce(config: &Config, process: Process, running: &Running) {
     let scheme = if matches!(config.transport, Transport::Tls { .. }) { "https" } else { "http" };
-    println!("Serving on {scheme}://{address}");
+    println!("Serving on {scheme}://{}", running.address);
+    if let Some(ops) = running.ops {
+        println!("Operators on http://{ops}: /metrics, /health/detailed, /health/api");
+    }
+    if !process.is_alone() && config.redis.is_none() {
+        println!("One of several processes, without --redis-url: nothing is kept in memory.");
+    }
+    if !process.answers() {
+        return;
+    }
     if config.environment == Environment::Demo {
         println!("\nA demonstration with invented people. Sign in as one of");
         for clinic in demo_clinics() {

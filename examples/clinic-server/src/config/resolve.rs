@@ -1,14 +1,14 @@
 //! From flags and variables to checked values.
 
 use super::{
-    ConfigErrors, ConfigProblem, DatabaseConfig, DatabaseUrl, Environment, Network, ServerArgs, Variables,
-    variables::TRUSTED_PROXY,
+    DatabaseConfig, DatabaseUrl, EdgeLimits, Environment, LogConfig, LogFormat, OpsConfig, RedisUrl,
+    ServerArgs, Transport, Variables, WebOrigin, database, log::Filter, settings, transport,
 };
+use healthcare_core::{EffectiveSetting, SettingErrors, SettingSource, Settings};
 use std::{
     fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 /// Where the master key comes from.
@@ -32,22 +32,6 @@ impl fmt::Debug for KeySource {
     }
 }
 
-/// How clients reach the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Transport {
-    /// HTTP, on this machine only.
-    Loopback,
-    /// HTTPS, ended here.
-    Tls {
-        /// The certificate chain.
-        certificate: PathBuf,
-        /// The private key.
-        key: PathBuf,
-    },
-    /// HTTPS, ended by a proxy in one of these networks.
-    BehindProxy(Vec<Network>),
-}
-
 /// A checked configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -55,17 +39,62 @@ pub struct Config {
     pub environment: Environment,
     /// The database.
     pub database: DatabaseConfig,
+    /// What several processes share, if there is one.
+    pub redis: Option<RedisUrl>,
     /// The address to serve on.
     pub listen: SocketAddr,
+    /// Where operators look, if anywhere.
+    pub ops: Option<OpsConfig>,
     /// Where files live.
     pub data_dir: PathBuf,
     /// Where the master key comes from.
     pub key: KeySource,
     /// How clients reach the server.
     pub transport: Transport,
+    /// Whose scripts may call the API from a browser, besides our own pages.
+    pub allowed_origins: Vec<WebOrigin>,
+    /// How much is let in.
+    pub limits: EdgeLimits,
+    /// What is logged, and how.
+    pub log: LogConfig,
 }
 
+/// The logins of `migrate`: the owner's, and those that are set of the others.
+#[derive(Debug)]
+pub struct MigrateUrls {
+    /// The owner's.
+    pub owner: DatabaseUrl,
+    /// The application's.
+    pub application: Option<DatabaseUrl>,
+    /// The relay's.
+    pub relay: Option<DatabaseUrl>,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8088);
+/// The fewest characters of a token that is not guessed.
+const OPS_TOKEN_MIN: usize = 32;
+
 impl Config {
+    /// A demonstration in this directory, as it is when nothing is set.
+    #[must_use]
+    pub fn demonstration(data_dir: PathBuf) -> Self {
+        Self {
+            environment: Environment::Demo,
+            database: DatabaseConfig::Sqlite(data_dir.join("clinic.db")),
+            redis: None,
+            listen: LISTEN,
+            ops: None,
+            key: KeySource::Generated(data_dir.join(DEMO_KEY_FILE)),
+            transport: Transport::Loopback,
+            allowed_origins: Vec::new(),
+            limits: EdgeLimits::default(),
+            log: LogConfig::default(),
+            data_dir,
+        }
+    }
+
     /// Whether browsers speak HTTPS to this server or to the proxy before it.
     #[must_use]
     pub const fn is_https(&self) -> bool {
@@ -76,226 +105,175 @@ impl Config {
     ///
     /// # Errors
     /// Every mistake at once.
-    pub fn resolve(args: &ServerArgs, variables: &Variables) -> Result<Self, ConfigErrors> {
-        let mut check = Check { args, variables, problems: Vec::new() };
-        check.no_unknown_variables();
-        let environment = check.environment();
-        let data_dir = check.data_dir(environment);
-        let database = check.database(environment, &data_dir);
-        let listen = check.listen();
-        let key = check.key(environment, &data_dir);
-        let transport = check.transport(environment, listen);
-        if check.problems.is_empty() {
-            Ok(Self { environment, database, listen, data_dir, key, transport })
-        } else {
-            Err(ConfigErrors(check.problems))
-        }
+    pub fn resolve(args: &ServerArgs, variables: &Variables) -> Result<Self, SettingErrors> {
+        Self::explain(args, variables).map(|(config, _)| config)
     }
 
-    /// The owner's URL, for `migrate`.
+    /// As [`resolve`](Self::resolve), with what is in force and where each value came from; secrets are not in it.
     ///
     /// # Errors
-    /// When it is missing, is not a PostgreSQL URL, or would send the owner's password in clear.
-    pub fn owner_url(flag: Option<&str>, variables: &Variables) -> Result<DatabaseUrl, ConfigErrors> {
-        const SETTING: &str = "--owner-url";
-        let one = |problem: &str| ConfigErrors(vec![ConfigProblem::new(SETTING, problem)]);
-        let text = flag.or_else(|| variables.get("CLINIC_OWNER_URL")).ok_or_else(|| {
-            one("set it, or CLINIC_OWNER_URL, to the URL of the database's owner; SQLite needs no migrate")
-        })?;
-        let url = DatabaseUrl::postgres(text).map_err(one)?;
-        if url.is_private() { Ok(url) } else { Err(one(IN_CLEAR)) }
-    }
-}
-
-const IN_CLEAR: &str =
-    "the connection would not be verified: add ?sslmode=verify-full, or use this machine or a Unix socket";
-
-/// Collects problems while it reads settings; a setting that is wrong gets a harmless value so that the others are still read.
-struct Check<'a> {
-    args: &'a ServerArgs,
-    variables: &'a Variables,
-    problems: Vec<ConfigProblem>,
-}
-
-impl Check<'_> {
-    fn report(&mut self, setting: &'static str, problem: impl fmt::Display) {
-        self.problems.push(ConfigProblem::new(setting, problem));
-    }
-
-    fn text(&self, flag: Option<&str>, variable: &str) -> Option<String> {
-        flag.or_else(|| self.variables.get(variable)).map(str::to_owned)
-    }
-
-    fn path(&self, flag: Option<&Path>, variable: &str) -> Option<PathBuf> {
-        flag.map(Path::to_owned).or_else(|| self.variables.get(variable).map(PathBuf::from))
+    /// Every mistake at once.
+    pub fn explain(
+        args: &ServerArgs,
+        variables: &Variables,
+    ) -> Result<(Self, Vec<EffectiveSetting>), SettingErrors> {
+        let (mut settings, environment) = variables.settings(args);
+        let read = &mut settings;
+        let data_dir = data_dir(read, environment);
+        let database = database::read(read, environment, &data_dir);
+        let redis = read.parse(&settings::REDIS_URL);
+        let listen = address(read, &settings::LISTEN).unwrap_or(LISTEN);
+        read.fall_back(&settings::LISTEN, listen);
+        let ops = ops(read);
+        let key = key(read, environment, &data_dir);
+        let transport = transport::read(read, environment, listen);
+        let allowed_origins: Vec<WebOrigin> = read.list(&settings::ALLOWED_ORIGIN);
+        let limits = limits(read);
+        let log = log(read, environment);
+        settings.finish(Self {
+            environment,
+            database,
+            redis,
+            listen,
+            ops,
+            data_dir,
+            key,
+            transport,
+            allowed_origins,
+            limits,
+            log,
+        })
     }
 
-    fn parsed<T: FromStr<Err: fmt::Display>>(
-        &mut self,
-        setting: &'static str,
-        text: Option<String>,
-    ) -> Option<T> {
-        text?.parse().map_err(|error| self.report(setting, error)).ok()
-    }
-
-    fn no_unknown_variables(&mut self) {
-        let unknown: Vec<_> = self.variables.unknown().map(str::to_owned).collect();
-        for name in unknown {
-            self.report("environment", format_args!("{name} is not a setting: see --help for the names"));
-        }
-    }
-
-    fn environment(&mut self) -> Environment {
-        let text = self.text(self.args.environment.as_deref(), "CLINIC_ENVIRONMENT");
-        self.parsed("--environment", text).unwrap_or_default()
-    }
-
-    fn data_dir(&mut self, environment: Environment) -> PathBuf {
-        let given = self.path(self.args.data_dir.as_deref(), "CLINIC_DATA_DIR");
-        if given.is_none() && environment == Environment::Production {
-            self.report(
-                "--data-dir",
-                "set it, or CLINIC_DATA_DIR, to a durable directory: the audit log lives there",
-            );
-        }
-        given.unwrap_or_else(|| PathBuf::from("clinic-data"))
-    }
-
-    fn database(&mut self, environment: Environment, data_dir: &Path) -> DatabaseConfig {
-        let embedded = DatabaseConfig::Sqlite(data_dir.join("clinic.db"));
-        let given = self
-            .text(self.args.database_url.as_deref(), "CLINIC_DATABASE_URL")
-            .or_else(|| self.variables.get("DATABASE_URL").map(str::to_owned));
-        let Some(url) = given else {
-            if environment == Environment::Production {
-                let which = "set it, or CLINIC_DATABASE_URL, to postgres://… (the application's login) or sqlite:PATH";
-                self.report("--database-url", which);
-            }
-            return embedded;
-        };
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = path.trim_start_matches("//");
-            if path.is_empty() || path.contains(['?', '#']) || path == ":memory:" {
-                self.report("--database-url", "write sqlite:PATH with the path of a file and no parameters");
-            }
-            return DatabaseConfig::Sqlite(PathBuf::from(path));
-        }
-        let relay = self.text(self.args.relay_url.as_deref(), "CLINIC_RELAY_URL");
-        let application = self.postgres("--database-url", &url);
-        let relay = match relay {
-            Some(relay) => self.postgres("--relay-url", &relay),
+    /// The logins for `migrate`.
+    ///
+    /// # Errors
+    /// When the owner's is missing, is not a PostgreSQL URL, or would send the owner's password in clear.
+    pub fn migrate_urls(args: &ServerArgs, variables: &Variables) -> Result<MigrateUrls, SettingErrors> {
+        let (mut settings, environment) = variables.settings(args);
+        let name = settings::OWNER_URL.name();
+        let owner = match settings.text(&settings::OWNER_URL) {
             None => {
-                self.report(
-                    "--relay-url",
-                    "set it, or CLINIC_RELAY_URL, to the relay's login: `migrate` creates it",
-                );
+                let problem = "set it, or CLINIC_OWNER_URL, to the URL of the database's owner; SQLite needs no migrate";
+                settings.report(name, problem);
                 None
             }
+            Some(text) => database::postgres(&mut settings, name, &text),
         };
-        match (application, relay) {
-            (Some(application), Some(relay)) => DatabaseConfig::Postgres { application, relay },
-            _ => embedded,
-        }
+        let others = [&settings::DATABASE_URL, &settings::RELAY_URL]
+            .map(|setting| settings.text(setting).as_deref().and_then(DatabaseUrl::parse));
+        let [application, relay] = others;
+        let log = log(&mut settings, environment);
+        let (owner, _) = settings.finish(owner)?;
+        // What is missing was reported.
+        let owner = owner.ok_or_else(|| SettingErrors(Vec::new()))?;
+        Ok(MigrateUrls { owner, application, relay, log })
     }
+}
 
-    fn postgres(&mut self, setting: &'static str, text: &str) -> Option<DatabaseUrl> {
-        match DatabaseUrl::postgres(text) {
-            Err(_) => {
-                self.report(
-                    setting,
-                    "write postgres://user:password@host:5432/database, or sqlite:PATH for a file",
-                );
-                None
-            }
-            Ok(url) if !url.is_private() => {
-                self.report(setting, IN_CLEAR);
-                None
-            }
-            Ok(url) => Some(url),
-        }
+fn data_dir(settings: &mut Settings, environment: Environment) -> PathBuf {
+    let given = settings.text(&settings::DATA_DIR).map(PathBuf::from);
+    if given.is_none() && environment == Environment::Production {
+        let which = "set it, or CLINIC_DATA_DIR, to a durable directory: the audit log lives there";
+        settings.report(settings::DATA_DIR.name(), which);
     }
+    settings.fall_back(&settings::DATA_DIR, "clinic-data");
+    given.unwrap_or_else(|| PathBuf::from("clinic-data"))
+}
 
-    fn listen(&mut self) -> SocketAddr {
-        let default = SocketAddr::from(([127, 0, 0, 1], 8088));
-        match self.text(self.args.listen.as_deref(), "CLINIC_LISTEN").map(|text| text.parse()) {
-            None => default,
-            Some(Ok(address)) => address,
-            Some(Err(_)) => {
-                self.report("--listen", "write an IP address and a port, such as 127.0.0.1:8088");
-                default
-            }
-        }
+fn address(settings: &mut Settings, setting: &healthcare_core::Setting) -> Option<SocketAddr> {
+    let text = settings.text(setting)?;
+    let problem = "write an IP address and a port, such as 127.0.0.1:8088";
+    text.parse().map_err(|_| settings.report(setting.name(), problem)).ok()
+}
+
+fn ops(settings: &mut Settings) -> Option<OpsConfig> {
+    let listen = address(settings, &settings::OPS_LISTEN);
+    let token = settings.text(&settings::OPS_TOKEN);
+    if token
+        .as_ref()
+        .is_some_and(|token| token.len() < OPS_TOKEN_MIN || !token.bytes().all(|b| b.is_ascii_graphic()))
+    {
+        settings.report(settings::OPS_TOKEN.name(), "32 or more visible characters, drawn at random");
     }
-
-    fn key(&mut self, environment: Environment, data_dir: &Path) -> KeySource {
-        let file = self.path(self.args.key_file.as_deref(), "CLINIC_KEY_FILE");
-        let variable = self.text(None, "CLINIC_MASTER_KEY");
-        match (file, variable, environment) {
-            (Some(file), Some(_), _) => {
-                self.report("--key-file", "set either the file or CLINIC_MASTER_KEY, not both");
-                KeySource::File(file)
-            }
-            (Some(file), None, Environment::Production) if file.ends_with(DEMO_KEY_FILE) => {
-                self.report(
-                    "--key-file",
-                    "this key was generated for a demonstration: make one for this clinic",
-                );
-                KeySource::File(file)
-            }
-            (Some(file), None, _) => KeySource::File(file),
-            (None, Some(key), _) => KeySource::Variable(key),
-            (None, None, Environment::Demo) => KeySource::Generated(data_dir.join(DEMO_KEY_FILE)),
-            (None, None, Environment::Production) => {
-                let which =
-                    "set it, or CLINIC_KEY_FILE or CLINIC_MASTER_KEY: production does not generate keys";
-                self.report("--key-file", which);
-                KeySource::File(PathBuf::new())
-            }
-        }
+    let listen = listen?;
+    if token.is_none() && !listen.ip().is_loopback() {
+        let problem = "off this machine operators show a token: set CLINIC_OPS_TOKEN, or use 127.0.0.1";
+        settings.report(settings::OPS_LISTEN.name(), problem);
     }
+    Some(OpsConfig { listen, token })
+}
 
-    fn transport(&mut self, environment: Environment, listen: SocketAddr) -> Transport {
-        let certificate = self.path(self.args.tls_cert.as_deref(), "CLINIC_TLS_CERT");
-        let key = self.path(self.args.tls_key.as_deref(), "CLINIC_TLS_KEY");
-        let proxies = self.proxies();
-        if environment == Environment::Demo && !listen.ip().is_loopback() {
-            let problem = "a demonstration has published passwords and serves this machine only: use 127.0.0.1, or --environment production";
-            self.report("--listen", problem);
-        }
-        match (certificate, key) {
-            (Some(_), Some(_)) if !proxies.is_empty() => {
-                self.report("--trusted-proxy", "set either TLS files or trusted proxies, not both");
-                Transport::Loopback
-            }
-            (Some(certificate), Some(key)) => Transport::Tls { certificate, key },
-            (Some(_), None) => self.half_of_tls("--tls-key"),
-            (None, Some(_)) => self.half_of_tls("--tls-cert"),
-            (None, None) if !proxies.is_empty() => Transport::BehindProxy(proxies),
-            (None, None) => {
-                if environment == Environment::Production && !listen.ip().is_loopback() {
-                    let problem = "patients' data would travel in clear: set --tls-cert and --tls-key, or --trusted-proxy to the proxy that ends TLS";
-                    self.report("--listen", problem);
-                }
-                Transport::Loopback
-            }
-        }
+fn limits(settings: &mut Settings) -> EdgeLimits {
+    let default = EdgeLimits::default();
+    EdgeLimits {
+        address: settings.parse_or(&settings::RATE_ADDRESS, default.address),
+        user: settings.parse_or(&settings::RATE_USER, default.user),
+        clinic: settings.parse_or(&settings::RATE_CLINIC, default.clinic),
+        requests: settings.parse_or(&settings::MAX_REQUESTS, default.requests),
     }
+}
 
-    fn half_of_tls(&mut self, missing: &'static str) -> Transport {
-        self.report(missing, "--tls-cert and --tls-key are set together");
-        Transport::Loopback
-    }
+fn log(settings: &mut Settings, environment: Environment) -> LogConfig {
+    let format = match environment {
+        Environment::Demo => LogFormat::Text,
+        Environment::Production => LogFormat::Json,
+    };
+    let Filter(filter) = settings.parse_or(&settings::LOG, Filter(LogConfig::default().filter));
+    LogConfig { filter, format: settings.parse_or(&settings::LOG_FORMAT, format) }
+}
 
-    fn proxies(&mut self) -> Vec<Network> {
-        let texts: Vec<String> = if self.args.trusted_proxy.is_empty() {
-            let listed = self.variables.get(TRUSTED_PROXY).unwrap_or_default();
-            listed.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
-        } else {
-            self.args.trusted_proxy.clone()
-        };
-        texts.into_iter().filter_map(|text| self.parsed("--trusted-proxy", Some(text))).collect()
+fn key(settings: &mut Settings, environment: Environment, data_dir: &Path) -> KeySource {
+    const SETTING: &str = settings::KEY_FILE.name();
+    let file = settings.text(&settings::KEY_FILE).map(PathBuf::from);
+    let variable = settings.text(&settings::MASTER_KEY);
+    match (file, variable, environment) {
+        (Some(file), Some(_), _) => {
+            settings.report(SETTING, "set either the file or CLINIC_MASTER_KEY, not both");
+            KeySource::File(file)
+        }
+        (Some(file), None, Environment::Production) if file.ends_with(DEMO_KEY_FILE) => {
+            settings.report(SETTING, "this key was generated for a demonstration: make one for this clinic");
+            KeySource::File(file)
+        }
+        (Some(file), None, _) => KeySource::File(file),
+        (None, Some(key), _) => KeySource::Variable(key),
+        (None, None, Environment::Demo) => {
+            let file = data_dir.join(DEMO_KEY_FILE);
+            settings.fall_back(&settings::KEY_FILE, file.display());
+            KeySource::Generated(file)
+        }
+        (None, None, Environment::Production) => {
+            let which = "set it, or CLINIC_KEY_FILE or CLINIC_MASTER_KEY: production does not generate keys";
+            settings.report(SETTING, which);
+            KeySource::File(PathBuf::new())
+        }
     }
 }
 
 /// The name of the generated key's file. A production server refuses a key file of this name.
 const DEMO_KEY_FILE: &str = "demo-master.key";
+
+/// A line for each setting that is in force: its name, its value, and where it came from.
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |text: fn(&EffectiveSetting) -> usize| self.0.iter().map(text).max().unwrap_or(0);
+        let (names, values) = (width(|it| it.name.len()), width(|it| it.value.chars().count()).min(60));
+        for it in self.0 {
+            writeln!(f, "{:names$}  {:values$}  {}", it.name, it.value, Place(&it.source))?;
+        }
+        Ok(())
+    }
+}
+
+/// Settings as `clinic-server config` prints them.
+#[derive(Debug)]
+pub(crate) struct Shown<'s>(pub(crate) &'s [EffectiveSetting]);
+
+struct Place<'s>(&'s SettingSource);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({})", self.0)
+    }
+}

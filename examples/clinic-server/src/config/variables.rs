@@ -1,27 +1,24 @@
 //! The environment, as a value: tests hand in their own.
 
-use std::{collections::BTreeMap, fmt};
+use super::{Environment, ServerArgs, settings};
+use healthcare_core::{SettingLayer, SettingSource, Settings};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt, fs, io,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
-/// The variables that are read. Anything else that begins with `CLINIC_` is a mistake in writing.
-pub(super) const KNOWN: [&str; 11] = [
-    "CLINIC_DATABASE_URL",
-    "CLINIC_DATA_DIR",
-    "CLINIC_ENVIRONMENT",
-    "CLINIC_KEY_FILE",
-    "CLINIC_LISTEN",
-    "CLINIC_LOG",
-    "CLINIC_MASTER_KEY",
-    "CLINIC_OWNER_URL",
-    "CLINIC_RELAY_URL",
-    "CLINIC_TLS_CERT",
-    "CLINIC_TLS_KEY",
-];
-/// Read as a list; beside [`KNOWN`], which holds single values.
-pub(super) const TRUSTED_PROXY: &str = "CLINIC_TRUSTED_PROXY";
+/// The most of a dot-env file that is read; the parser refuses one that is so large.
+const FILE_BYTES_MAX: u64 = (64 << 10) + 1;
 
-/// Variables of the environment: those that begin with `CLINIC_`, and `DATABASE_URL`. An empty one counts as not set.
+/// Variables of the environment that are settings, and the directory whose dot-env files stand behind them.
 #[derive(Clone, Default)]
-pub struct Variables(BTreeMap<String, String>);
+pub struct Variables {
+    process: BTreeMap<String, String>,
+    files: Option<PathBuf>,
+}
 
 impl Variables {
     /// The process's own. One that is not Unicode is taken as not set.
@@ -33,32 +30,79 @@ impl Variables {
         std::env::vars_os().filter_map(text).collect()
     }
 
-    /// The value, when it is set and not empty.
+    /// With the dot-env files of this directory behind them. In production none is read.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+    pub fn with_files(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.files = Some(dir.into());
+        self
     }
 
-    /// Names that begin like ours and are not.
-    pub(super) fn unknown(&self) -> impl Iterator<Item = &str> {
-        let known = |name: &&str| KNOWN.contains(name) || *name == TRUSTED_PROXY;
-        self.0
-            .keys()
-            .map(String::as_str)
-            .filter(|name| name.starts_with("CLINIC_"))
-            .filter(move |name| !known(name))
+    /// Flags, then these, then `.env.local`, `.env.{environment}` and `.env`.
+    ///
+    /// Which environment it is, flags and variables say alone: a file cannot choose which files are read.
+    pub(super) fn settings(&self, args: &ServerArgs) -> (Settings, Environment) {
+        let mut read =
+            Settings::new([SettingLayer::flags(args.flags()), SettingLayer::process(self.process.clone())]);
+        let environment = read.parse_or(&settings::ENVIRONMENT, Environment::Demo);
+        if let (Some(dir), Environment::Demo) = (&self.files, environment) {
+            let names =
+                [Cow::Borrowed(".env.local"), format!(".env.{environment}").into(), Cow::Borrowed(".env")];
+            for name in names {
+                add_file(&mut read, dir, name);
+            }
+        }
+        read.refuse_unknown("CLINIC_", &settings::ALL);
+        (read, environment)
     }
+}
+
+fn add_file(read: &mut Settings, dir: &Path, name: Cow<'static, str>) {
+    let text = match text(&dir.join(&*name)) {
+        Ok(Some(text)) => text,
+        Ok(None) => return,
+        Err(_) => return read.report(name, "the file is there and cannot be read as text"),
+    };
+    match SettingLayer::dot_env(name.clone(), &text) {
+        Ok(layer) => {
+            let alone = Settings::new([layer.clone()]);
+            for setting in [&settings::ENVIRONMENT, &settings::MASTER_KEY] {
+                if let Some((_, SettingSource::File { variable, file })) = alone.find(setting) {
+                    let problem = "is not taken from a file: set it in the process's environment";
+                    read.report(file, format_args!("{variable} {problem}"));
+                }
+            }
+            read.add(layer);
+        }
+        Err(problems) => problems.iter().for_each(|problem| read.report(name.clone(), problem)),
+    }
+}
+
+/// The file's text; nothing when there is none.
+fn text(path: &Path) -> io::Result<Option<String>> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut text = String::new();
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(Some(text))
 }
 
 impl FromIterator<(String, String)> for Variables {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
-        let ours = |name: &str| name.starts_with("CLINIC_") || name == "DATABASE_URL";
-        Self(pairs.into_iter().filter(|(name, value)| ours(name) && !value.is_empty()).collect())
+        let plain = ["DATABASE_URL", "REDIS_URL"];
+        let ours = |name: &str| name.starts_with("CLINIC_") || plain.contains(&name);
+        let process = pairs.into_iter().filter(|(name, value)| ours(name) && !value.is_empty()).collect();
+        Self { process, files: None }
     }
 }
 
 impl fmt::Debug for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_struct("Variables")
+            .field("names", &self.process.keys().collect::<Vec<_>>())
+            .field("files", &self.files)
+            .finish()
     }
 }

@@ -13,8 +13,8 @@ use utoipa::{
     openapi::path::{Parameter, ParameterIn},
 };
 
-/// The largest JSON body.
-const BODY_BYTES_MAX: usize = 64 << 10;
+/// The largest body: nothing here takes files.
+pub(super) const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// A JSON body, and its bytes as they came: what an idempotency key vouches for.
 #[derive(Debug)]

@@ -2,16 +2,22 @@
 
 mod address;
 mod caller;
+mod cors;
 mod extract;
 mod idempotency;
 mod layers;
+mod limits;
 mod problem;
+mod told;
 
 pub use address::ClientAddress;
 pub use caller::Caller;
+use extract::BODY_BYTES_MAX;
 pub(crate) use extract::read as read_body;
 pub use extract::{Json, NoParams, OptionalJson, PathId, Query};
 pub(crate) use idempotency::replayed;
 pub use idempotency::{IdempotencyKey, Once, Reply};
 pub use layers::{CONTENT_POLICY, wrap};
+pub use limits::Limits;
+pub(crate) use limits::by_caller;
 pub use problem::{Fields, Problem};

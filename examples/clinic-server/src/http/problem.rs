@@ -7,6 +7,7 @@ use healthcare_rbac::{
     session::{SessionEnded, StoreError},
     token::TokenRefused,
 };
+use healthcare_resilience::Rejection;
 use http::StatusCode;
 use std::{borrow::Cow, time::Duration};
 
@@ -23,13 +24,23 @@ pub struct Problem {
     pub details: Vec<FieldProblem>,
     /// When to try again.
     pub retry_after: Option<Duration>,
+    /// The limit or circuit that did not let it in.
+    pub refused: Option<Rejection>,
 }
 
 impl Problem {
     /// The problem of this code.
     #[must_use]
     pub const fn of(code: ErrorCode) -> Self {
-        Self { code, message: None, details: Vec::new(), retry_after: None }
+        Self { code, message: None, details: Vec::new(), retry_after: None, refused: None }
+    }
+
+    /// The problem of a request that a limit or a circuit did not let in.
+    #[must_use]
+    pub const fn refused(code: ErrorCode, refused: Rejection) -> Self {
+        let mut problem = Self::of(code);
+        problem.refused = Some(refused);
+        problem
     }
 
     /// With a more exact message.

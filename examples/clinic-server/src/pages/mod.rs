@@ -1,5 +1,6 @@
 //! Server-rendered pages: sign-in, patients with their charts, the audit log.
 
+mod api_docs;
 mod chart;
 mod form;
 mod logger;
@@ -33,6 +34,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/sign-out", post(sign_in::leave))
         .route("/patients", get(patients::page).post(patients::search))
         .route("/patients/{id}", get(chart::page))
+        .route("/api-docs", get(api_docs::page))
         .route("/logger", get(logger::page))
         .route("/logger/verify", post(logger::verify))
 }

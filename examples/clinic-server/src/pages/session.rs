@@ -67,6 +67,11 @@ impl PageSessions {
             .ok()
     }
 
+    /// The access token that a browser sends.
+    pub(crate) fn access_token<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        cookie(headers, self.access_cookie())
+    }
+
     /// The cookies of a sign-in.
     pub(super) fn signed_in(&self, signed_in: &SignedIn) -> Vec<HeaderValue> {
         let access = self.cookie(self.access_cookie(), &signed_in.access.text, None);
@@ -161,6 +166,10 @@ impl FromRequestParts<Arc<App>> for Visitor {
             }
             Err(problem) => return Err(problem),
         };
+        // What is left of a share is for programs; people are told when it is used up.
+        app.limits
+            .caller(&caller.claims, &mut HeaderMap::new())
+            .map_err(|refused| Problem::refused(ErrorCode::RateLimited, refused))?;
         let (seed, set) = sessions.seed(&parts.headers)?;
         cookies.extend(set);
         let csrf = sessions.form_token(&seed, Some(caller.claims.session));

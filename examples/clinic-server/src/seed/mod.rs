@@ -40,7 +40,8 @@ fn context(app: &App, demo: &DemoClinic) -> Result<RequestContext, StartError> {
     Ok(app.system.job("seed", role, demo.id))
 }
 
-async fn exists(app: &App, context: &RequestContext) -> Result<bool, AccessError> {
+/// Whether the clinic has a record of its own.
+pub(crate) async fn exists(app: &App, context: &RequestContext) -> Result<bool, AccessError> {
     let id = Id::<Clinic>::from_uuid(context.clinic().as_uuid());
     let grant = app.gate.open(context, Read::new(id)).await?;
     let row = app.stores.clinics.find(&grant).await?;

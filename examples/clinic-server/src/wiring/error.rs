@@ -53,6 +53,11 @@ pub enum StartError {
     /// The address cannot be served on.
     #[error("cannot serve on this address: is another server running there? Choose another with --listen")]
     Listen(#[source] std::io::Error),
+    /// The operators' address cannot be listened on.
+    #[error(
+        "operators cannot be served on this address: is something running there? Choose another with --ops-listen"
+    )]
+    OpsListen(#[source] std::io::Error),
     /// The TLS files cannot be used.
     #[error("the TLS certificate or key cannot be used: give PEM files with --tls-cert and --tls-key")]
     Tls(#[source] std::io::Error),

@@ -1,6 +1,7 @@
 //! What the server needs, and what it does without.
 
 use super::StartError;
+use crate::http::Limits;
 use healthcare_audit::AuditLog;
 use healthcare_core::Clock;
 use healthcare_db::Database;
@@ -27,9 +28,11 @@ pub(super) fn health(
     database: &Database,
     audit: &AuditLog,
     (relay, clock): (Arc<RelayStatus>, &Arc<dyn Clock>),
+    limits: &Limits,
 ) -> Result<Health, StartError> {
     let (database, audit, clock) = (database.clone(), audit.clone(), Arc::clone(clock));
-    Health::builder()
+    limits
+        .watched(Health::builder())
         .required("database", Duration::from_secs(2), move || {
             let database = database.clone();
             async move { database.ping().await.map_err(|_| Unhealthy::because("does not answer")) }

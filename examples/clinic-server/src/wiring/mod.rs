@@ -13,17 +13,20 @@ mod error;
 mod health;
 mod housekeeping;
 mod late;
+mod process;
 mod ready;
 
 pub(crate) use accounts::email_key;
 pub use error::StartError;
 pub use housekeeping::Housekeeping;
+pub use process::Process;
 use ready::own_file;
 pub use ready::{check_directory, prepare_directory};
 
 use crate::{
     App, EdgeSettings, LogWatch,
     config::{Config, DatabaseConfig, Environment, KeySource, Transport},
+    http::Limits,
     pages::PageSessions,
     stores::{Stores, Told},
 };
@@ -64,26 +67,6 @@ pub struct Server {
     pub database: Database,
 }
 
-/// Which audit log of the data directory a process writes: one log has one writer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Process {
-    /// The server.
-    Serve,
-    /// An import beside it.
-    Import,
-}
-
-impl Process {
-    /// The log's directory.
-    #[must_use]
-    pub fn audit_dir(self, data_dir: &Path) -> std::path::PathBuf {
-        data_dir.join("audit").join(match self {
-            Self::Serve => "serve",
-            Self::Import => "import",
-        })
-    }
-}
-
 /// Wires a server.
 ///
 /// # Errors
@@ -113,13 +96,12 @@ pub async fn wire_with(
     let late = Arc::new(LateRelations::default());
     let boundary = boundary(&late, &audit, &clock)?;
     let node = CacheNode::with_clock(Arc::clone(&clock));
-    relations(&late, &database, &boundary, &node)?;
+    relations(&late, &database, &boundary, &node, process)?;
 
     let wake = Wake::new();
     let sql = SqlStore::new(database.clone(), boundary.storage.clone(), Arc::clone(&vault));
     let sql = Arc::new(sql.charting_all().charting::<Appointment>());
     let store = Arc::new(Told::new(Arc::clone(&sql), &node, wake.clone()));
-    let stores = Stores::of(&store);
     let plugins = Arc::new(Plugins::builder().with(Eligibility::new(Arc::clone(&store) as _)).build());
     let appointments = Appointments::new(
         boundary.gate.clone(),
@@ -143,17 +125,19 @@ pub async fn wire_with(
         clock: Arc::clone(&clock),
         role: "RELAY".parse().map_err(|error: InvalidRole| StartError::Wiring(error.into()))?,
     };
+    let limits = Limits::new(&config.limits).map_err(StartError::Wiring)?;
     let app = App {
         gate: boundary.gate,
         edge: boundary.edge,
         system: boundary.system,
-        stores,
+        stores: Stores::of(&store),
         appointments,
         login: accounts.login,
         tokens: accounts.tokens,
         sessions: accounts.guard,
         users: accounts.users,
-        health: health(&shutdown, &database, &audit, (relay.status(), &clock))?,
+        health: health(&shutdown, &database, &audit, (relay.status(), &clock), &limits)?,
+        limits,
         audit,
         log_watch: Arc::new(LogWatch::new(audit_dir, &vault).map_err(StartError::Wiring)?),
         pages: PageSessions::new(&vault, config.is_https()).map_err(StartError::Keys)?,
@@ -204,7 +188,12 @@ fn settings(config: &Config) -> EdgeSettings {
         Transport::BehindProxy(networks) => networks.clone(),
         Transport::Loopback | Transport::Tls { .. } => Vec::new(),
     };
-    EdgeSettings { https: config.is_https(), demo: config.environment == Environment::Demo, trusted_proxies }
+    EdgeSettings {
+        https: config.is_https(),
+        demo: config.environment == Environment::Demo,
+        trusted_proxies,
+        allowed_origins: config.allowed_origins.clone(),
+    }
 }
 
 /// The application's database, and the relay's: on SQLite the same.
@@ -249,15 +238,16 @@ fn open_audit(dir: &Path, vault: &Vault, clock: &Arc<dyn Clock>) -> Result<Audit
 /// circle is closed here, once.
 ///
 /// Several processes may share a PostgreSQL database, and without a Redis there is nothing by which one tells the others what to forget:
-/// relations are kept in memory on SQLite alone. There, an import that runs beside the server tells it through the outbox.
+/// relations are kept in memory on SQLite alone, and where the process does everything itself. There, an import that runs beside the server tells it through the outbox.
 fn relations(
     late: &LateRelations,
     database: &Database,
     boundary: &Boundary,
     node: &CacheNode,
+    process: Process,
 ) -> Result<(), StartError> {
     let source = SqlRelations::new(database.clone(), boundary.storage.clone());
-    if database.dialect() == Dialect::Postgres {
+    if database.dialect() == Dialect::Postgres || !process.is_alone() {
         late.set(Arc::new(source));
         return Ok(());
     }
@@ -274,6 +264,7 @@ fn shutdown() -> Result<Shutdown, StartError> {
         .stage("http", Duration::from_secs(20))
         .stage("relay", Duration::from_secs(5))
         .stage("housekeeping", Duration::from_secs(2))
+        .stage("ops", Duration::from_secs(1))
         .build()
         .map_err(|error| StartError::Wiring(error.into()))
 }

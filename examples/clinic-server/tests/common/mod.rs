@@ -11,7 +11,7 @@
 
 use clinic_server::{
     commands::{Running, start},
-    config::{Config, DatabaseConfig, DatabaseUrl, Environment, KeySource, Transport},
+    config::{Config, DatabaseConfig, DatabaseUrl},
     seed::DEMO_PASSWORD,
 };
 use serde_json::{Value, json};
@@ -58,12 +58,9 @@ impl Site {
         let dir = tempfile::Builder::new().tempdir().unwrap();
         let data_dir = dir.path().join("data");
         let config = Config {
-            environment: Environment::Demo,
             database: database(&data_dir),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            key: KeySource::Generated(data_dir.join("demo-master.key")),
-            data_dir,
-            transport: Transport::Loopback,
+            ..Config::demonstration(data_dir)
         };
         Self { config, dir }
     }

@@ -13,6 +13,7 @@ mod production;
 mod reads;
 mod secrets;
 mod sessions;
+mod settings;
 mod shutdown;
 
 use std::{

@@ -145,7 +145,7 @@ pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clinic-server"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("CLINIC_") || text == "DATABASE_URL" {
+        if text.starts_with("CLINIC_") || ["DATABASE_URL", "REDIS_URL"].contains(&&*text) {
             command.env_remove(&name);
         }
     }

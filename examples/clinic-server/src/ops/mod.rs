@@ -1,0 +1,96 @@
+//! What operators see, on a listener of its own: `/metrics`, `/health/detailed`, `/health/api`.
+//!
+//! Nothing of it holds a person, and all of it tells an attacker what this server depends on and when that is weak. So it is not served beside
+//! the API: it listens on this machine, or asks for a token.
+
+mod recorder;
+
+use crate::{config::OpsConfig, wiring::StartError};
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use healthcare_resilience::{Health, Shutdown};
+use http::{HeaderValue, StatusCode, header};
+use metrics_exporter_prometheus::PrometheusHandle;
+use ring::digest::{Digest, SHA256, digest};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+
+/// How often what was measured is put in order, also when nobody asks for it.
+const UPKEEP: Duration = Duration::from_secs(10);
+
+/// Counts from now on, if anybody is going to look.
+pub(crate) fn record(config: Option<&OpsConfig>) -> Result<Option<PrometheusHandle>, StartError> {
+    config.map(|_| recorder::installed()).transpose()
+}
+
+/// Serves operators until the stage `ops` ends, which is the last: what goes wrong on the way down can be seen.
+pub(crate) async fn serve(
+    config: &OpsConfig,
+    metrics: PrometheusHandle,
+    health: &Health,
+    shutdown: &Shutdown,
+) -> Result<SocketAddr, StartError> {
+    let listener = TcpListener::bind(config.listen).await.map_err(StartError::OpsListen)?;
+    let address = listener.local_addr().map_err(StartError::OpsListen)?;
+    let stage = shutdown.stage("ops").map_err(|error| StartError::Wiring(error.into()))?;
+    let router = router(config.token.as_deref(), metrics.clone(), health);
+    let (serving, tending) = (stage.token(), stage.token());
+    let work = async move {
+        let served = axum::serve(listener, router)
+            .with_graceful_shutdown(async move { serving.until_stopping().await })
+            .await;
+        if let Err(error) = served {
+            tracing::warn!(%error, "the operators' listener ended");
+        }
+    };
+    let tend = async move {
+        let mut turns = tokio::time::interval(UPKEEP);
+        loop {
+            tokio::select! {
+                () = tending.until_stopping() => return,
+                _ = turns.tick() => metrics.run_upkeep(),
+            }
+        }
+    };
+    drop(stage.spawn("listener", work).map_err(|error| StartError::Wiring(error.into()))?);
+    drop(stage.spawn("metrics", tend).map_err(|error| StartError::Wiring(error.into()))?);
+    Ok(address)
+}
+
+fn router(token: Option<&str>, metrics: PrometheusHandle, health: &Health) -> Router {
+    let page = get(async move || {
+        let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+        (text, metrics.render())
+    });
+    let known = token.map(|token| Arc::new(digest(&SHA256, token.as_bytes())));
+    // Whoever has come so far is an operator.
+    Router::new()
+        .route("/metrics", page)
+        .merge(health.guarded_router(|_| true))
+        .layer(middleware::from_fn_with_state(known, operators_only))
+}
+
+/// Digests are compared, so that the time tells nothing of the token.
+async fn operators_only(State(known): State<Option<Arc<Digest>>>, request: Request, next: Next) -> Response {
+    let shown = healthcare_rbac::edge::bearer(request.headers()).ok().flatten();
+    let admitted = match (&known, shown) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(known), Some(shown)) => digest(&SHA256, shown.as_bytes()).as_ref() == (**known).as_ref(),
+    };
+    let mut response = if admitted {
+        next.run(request).await
+    } else {
+        let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"operators\""))];
+        (StatusCode::UNAUTHORIZED, challenge).into_response()
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
