@@ -65,7 +65,7 @@ async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -
     let told = Told::of(&request, correlation, is_probe);
     let mut headers = HeaderMap::new();
     let admitted = match address {
-        ClientAddress(Some(address)) if !is_probe => app.limits.address(address, &mut headers),
+        ClientAddress(Some(address)) if !is_probe => app.limits.address(address, &mut headers).await,
         _ => Ok(()),
     };
     let answer = match admitted {

@@ -1,25 +1,19 @@
 //! How much is let in: by address, user and clinic, by what matters, and while the database answers.
 
-use super::Problem;
-use crate::{
-    App,
-    config::EdgeLimits,
-    config::{Rate, RatePeriod},
-    pages,
-};
+use super::{Problem, SharedCounts, counts::Count};
+use crate::{App, config::EdgeLimits, pages};
 use axum::{
     extract::{Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use healthcare_core::{ClinicId, ErrorCode, UserId};
+use healthcare_core::ErrorCode;
 use healthcare_rbac::{edge::bearer, token::AccessClaims};
 use healthcare_resilience::{
-    AddressKey, BoxError, CircuitBreaker, Class, HealthBuilder, KeyedRateLimit, Priority, Quota, RateHeaders,
-    Rejection, Shedder,
+    AddressKey, BoxError, CircuitBreaker, Class, HealthBuilder, Priority, Rejection, Shedder,
 };
 use http::HeaderMap;
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 /// A request that takes so long shows a database in trouble: a page makes a dozen statements, and waits for the audit log.
 const SLOW: Duration = Duration::from_secs(10);
@@ -30,53 +24,27 @@ const CARE: [&str; 6] =
 /// The limits of this process. Cheap to clone; clones share what was counted.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    address: Limit<AddressKey>,
-    user: Limit<(ClinicId, UserId)>,
-    clinic: Limit<ClinicId>,
+    /// Counted here alone: whoever floods one process does not reach what the others share.
+    address: Count<AddressKey>,
+    user: Count<[u8; 32]>,
+    clinic: Count<[u8; 16]>,
+    shared: Option<SharedCounts>,
     shedder: Shedder,
     /// Around requests that need the database.
     database: CircuitBreaker,
 }
 
-#[derive(Debug, Clone)]
-struct Limit<K> {
-    limit: KeyedRateLimit<K>,
-    headers: Arc<RateHeaders>,
-}
-
-impl<K: std::hash::Hash + Eq + Clone> Limit<K> {
-    fn new(name: &'static str, rate: Rate) -> Result<Self, BoxError> {
-        let quota = match rate.per {
-            RatePeriod::Second => Quota::per_second(rate.requests),
-            RatePeriod::Minute => Quota::per_minute(rate.requests),
-            RatePeriod::Hour => Quota::per_hour(rate.requests),
-        };
-        let limit = KeyedRateLimit::builder(name).quota(quota).build()?;
-        Ok(Self { limit, headers: Arc::new(RateHeaders::new(name, &quota)) })
-    }
-
-    fn admit(&self, key: &K, headers: &mut HeaderMap) -> Result<(), Rejection> {
-        match self.limit.try_acquire(key) {
-            Ok(decision) => self.headers.write(&decision, headers),
-            Err(refused) => {
-                self.headers.write_policy(headers);
-                return Err(refused);
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Limits {
-    /// Limits of these sizes.
+    /// Limits of these sizes; shares of users and clinics are counted for all processes together where there is a place for it.
     ///
     /// # Errors
     /// When a size cannot be: the configuration has refused it before.
-    pub fn new(sizes: &EdgeLimits) -> Result<Self, BoxError> {
+    pub fn new(sizes: &EdgeLimits, shared: Option<SharedCounts>) -> Result<Self, BoxError> {
         Ok(Self {
-            address: Limit::new("address", sizes.address)?,
-            user: Limit::new("user", sizes.user)?,
-            clinic: Limit::new("clinic", sizes.clinic)?,
+            address: Count::new("address", sizes.address, None)?,
+            user: Count::new("user", sizes.user, shared.as_ref())?,
+            clinic: Count::new("clinic", sizes.clinic, shared.as_ref())?,
+            shared,
             shedder: Shedder::builder("requests").max_calls(usize::from(sizes.requests.0)).build()?,
             database: CircuitBreaker::database("database").slow_calls(SLOW, 0.8).build()?,
         })
@@ -84,7 +52,12 @@ impl Limits {
 
     /// Shows them on health pages.
     pub(crate) fn watched(&self, health: HealthBuilder) -> HealthBuilder {
-        health.component(self.database.clone()).component(self.shedder.clone())
+        let health = health.component(self.database.clone()).component(self.shedder.clone());
+        let health = self.clinic.watched(self.user.watched(health));
+        match &self.shared {
+            Some(shared) => shared.watched(health),
+            None => health,
+        }
     }
 
     /// The circuit around requests that need the database.
@@ -103,17 +76,24 @@ impl Limits {
     ///
     /// # Errors
     /// When it has had its share.
-    pub(super) fn address(&self, address: IpAddr, headers: &mut HeaderMap) -> Result<(), Rejection> {
-        self.address.admit(&AddressKey::from(address), headers)
+    pub(super) async fn address(&self, address: IpAddr, headers: &mut HeaderMap) -> Result<(), Rejection> {
+        self.address.admit(&AddressKey::from(address), headers).await
     }
 
     /// Counts a request of this user and, if that was let in, of their clinic.
     ///
     /// # Errors
     /// When one of them has had its share.
-    pub(crate) fn caller(&self, claims: &AccessClaims, headers: &mut HeaderMap) -> Result<(), Rejection> {
-        self.user.admit(&(claims.clinic, claims.user), headers)?;
-        self.clinic.admit(&claims.clinic, headers)
+    pub(crate) async fn caller(
+        &self,
+        claims: &AccessClaims,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Rejection> {
+        let (clinic, user) = (claims.clinic.as_uuid().into_bytes(), claims.user.as_uuid().into_bytes());
+        let mut both = [0; 32];
+        both.iter_mut().zip(clinic.iter().chain(&user)).for_each(|(to, from)| *to = *from);
+        self.user.admit(&both, headers).await?;
+        self.clinic.admit(&clinic, headers).await
     }
 }
 
@@ -121,7 +101,7 @@ impl Limits {
 pub(crate) async fn by_caller(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     let mut headers = HeaderMap::new();
     let admitted = match request.extensions().get::<AccessClaims>() {
-        Some(claims) => limits.caller(claims, &mut headers),
+        Some(claims) => limits.caller(claims, &mut headers).await,
         None => Ok(()),
     };
     let mut response = match admitted {

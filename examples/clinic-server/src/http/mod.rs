@@ -3,6 +3,7 @@
 mod address;
 mod caller;
 mod cors;
+mod counts;
 mod extract;
 mod idempotency;
 mod layers;
@@ -12,6 +13,7 @@ mod told;
 
 pub use address::ClientAddress;
 pub use caller::Caller;
+pub use counts::SharedCounts;
 use extract::BODY_BYTES_MAX;
 pub(crate) use extract::read as read_body;
 pub use extract::{Json, NoParams, OptionalJson, PathId, Query};

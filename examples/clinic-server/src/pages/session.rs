@@ -169,6 +169,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
         // What is left of a share is for programs; people are told when it is used up.
         app.limits
             .caller(&caller.claims, &mut HeaderMap::new())
+            .await
             .map_err(|refused| Problem::refused(ErrorCode::RateLimited, refused))?;
         let (seed, set) = sessions.seed(&parts.headers)?;
         cookies.extend(set);

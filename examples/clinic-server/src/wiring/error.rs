@@ -29,6 +29,9 @@ pub enum StartError {
     /// The relay's login cannot be used.
     #[error("--relay-url: {0}")]
     RelayDatabase(#[source] DbError),
+    /// The Redis's URL cannot be used.
+    #[error("--redis-url: the driver does not take it: write redis://host:6379/0 or rediss://host:6379/0")]
+    Redis,
     /// The keys cannot be used.
     #[error("the master key cannot be used: {0}")]
     Keys(#[source] KeyError),

@@ -15,6 +15,7 @@ mod housekeeping;
 mod late;
 mod process;
 mod ready;
+mod redis;
 
 pub(crate) use accounts::email_key;
 pub use error::StartError;
@@ -125,7 +126,7 @@ pub async fn wire_with(
         clock: Arc::clone(&clock),
         role: "RELAY".parse().map_err(|error: InvalidRole| StartError::Wiring(error.into()))?,
     };
-    let limits = Limits::new(&config.limits).map_err(StartError::Wiring)?;
+    let limits = limits(config, &vault)?;
     let app = App {
         gate: boundary.gate,
         edge: boundary.edge,
@@ -181,6 +182,12 @@ fn relay(
         .wake(wake)
         .build()
         .map_err(|error| StartError::Wiring(error.into()))
+}
+
+/// What is counted for every process together where there is a Redis, and else in each.
+fn limits(config: &Config, vault: &Vault) -> Result<Limits, StartError> {
+    let shared = config.redis.as_ref().map(|url| redis::connect(url, vault)).transpose()?;
+    Limits::new(&config.limits, shared).map_err(StartError::Wiring)
 }
 
 fn settings(config: &Config) -> EdgeSettings {
