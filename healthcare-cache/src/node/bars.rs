@@ -101,6 +101,11 @@ impl Bars {
         held.everything_until.is_some() || marks.iter().any(|mark| held.by_mark.contains_key(mark))
     }
 
+    /// Whether none is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::Acquire)
+    }
+
     /// Looks for all that ran out.
     pub(crate) fn lapse(&self, now: u64, lapsed: impl FnMut(Lapse)) {
         if self.any.load(Ordering::Acquire) {

@@ -1,7 +1,14 @@
-use super::{CacheNode, hearing::Effect, joined::Joined, nanos, notice::Word, queue::Owed};
+use super::{
+    CacheNode,
+    hearing::Effect,
+    joined::Joined,
+    nanos,
+    notice::Word,
+    queue::{Batch, Owed},
+};
 use crate::{Listener, SharedError};
 use std::{fmt, time::Duration};
-use tokio::time::{sleep, timeout};
+use tokio::time::{error::Elapsed, sleep, timeout};
 
 /// Beats in one bound.
 const BEATS: u32 = 3;
@@ -9,7 +16,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Keeps a node coherent with the others: hears what they forget, says that it is there, and delivers what they have not yet
-/// been told. The host spawns [`run`](Self::run) and drops it at the shutdown.
+/// been told. The host spawns [`run_until`](Self::run_until) with the end of its service, or [`run`](Self::run)
+/// and drops that.
 ///
 /// While it does not run, and while the shared tier does not answer, the node is deaf: it does not use its memory, and reads
 /// go on without it.
@@ -22,9 +30,37 @@ impl Coherence {
         match &self.0.0.joined {
             None => std::future::pending().await,
             Some(joined) => {
-                let at = At { node: &self.0, joined };
-                tokio::join!(at.listen(), at.beat(), at.deliver());
+                At { node: &self.0, joined }.work().await;
             }
+        }
+    }
+
+    /// Works until `stop` is done; then tells what is owed, and says goodbye, for at most the bound. Without a goodbye, the
+    /// others forget everything once, because the last words of a node that falls silent may be lost: with each node of
+    /// a rolling deployment. The node is deaf from `stop` on. Let it be the last thing that the process does with it.
+    ///
+    /// ```
+    /// # use healthcare_cache::{CacheNode, MemoryServer};
+    /// # use tokio::sync::oneshot;
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+    /// let (node, coherence) =
+    ///     CacheNode::builder().shared(MemoryServer::new().node()).secret(&[7; 32]).build()?;
+    /// let (stop, stopped) = oneshot::channel::<()>();
+    /// let hearing = tokio::spawn(coherence.run_until(async { drop(stopped.await) }));
+    /// // At the shutdown, after the last request.
+    /// drop(stop);
+    /// hearing.await?;
+    /// assert!(!node.is_hearing());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn run_until(self, stop: impl Future<Output = ()>) {
+        let Some(joined) = &self.0.0.joined else { return stop.await };
+        let at = At { node: &self.0, joined };
+        tokio::select! {
+            () = stop => at.leave().await,
+            () = at.work() => {}
         }
     }
 }
@@ -41,6 +77,31 @@ struct At<'a> {
 }
 
 impl At<'_> {
+    async fn work(&self) {
+        tokio::join!(self.listen(), self.beat(), self.deliver());
+    }
+
+    async fn leave(&self) {
+        // Nobody listens any more.
+        self.node.0.hears.set(0);
+        self.tell_deafness();
+        let leaving = async {
+            while let Some(batch) = self.joined.debt.next() {
+                if !self.hand_over(&batch).await {
+                    return;
+                }
+            }
+            // What is barred may have to be purged yet. Who says no goodbye is doubted: that costs, and nothing else.
+            if self.node.0.bars.is_empty()
+                && let Some(goodbye) = self.joined.goodbye()
+            {
+                let guard = &self.joined.guard;
+                let _: Result<(), SharedError> = guard.on_bus(guard.tier().say(&goodbye)).await;
+            }
+        };
+        let _: Result<(), Elapsed> = timeout(self.joined.bound, leaving).await;
+    }
+
     fn now(&self) -> u64 {
         nanos(self.node.now())
     }
@@ -90,7 +151,7 @@ impl At<'_> {
             Some(Word::Clinic { scope, verb, .. }) => {
                 self.node.forget_here(&Owed::Clinic { scope, verb });
             }
-            Some(Word::Everything { .. } | Word::Beat(_)) | None => {}
+            Some(Word::Everything { .. } | Word::Beat(_) | Word::Goodbye { .. }) | None => {}
         }
         if let Some(doubt) = effect.doubt {
             self.node.forget_here(&Owed::Everything);
@@ -141,15 +202,19 @@ impl At<'_> {
         loop {
             match self.joined.debt.next() {
                 None => self.joined.owes.notified().await,
-                Some(batch) => match self.joined.tell(&batch.owed, false).await {
-                    Ok(_) => {
-                        pause = Pause::default();
-                        self.node.0.report.queue(self.joined.debt.confirm(&batch));
-                    }
-                    Err(_) => sleep(pause.next()).await,
-                },
+                Some(batch) if self.hand_over(&batch).await => pause = Pause::default(),
+                Some(_) => sleep(pause.next()).await,
             }
         }
+    }
+
+    /// Whether the shared tier has been told.
+    async fn hand_over(&self, batch: &Batch) -> bool {
+        let is_told = self.joined.tell(&batch.owed, false).await.is_ok();
+        if is_told {
+            self.node.0.report.queue(self.joined.debt.confirm(batch));
+        }
+        is_told
     }
 }
 

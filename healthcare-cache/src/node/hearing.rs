@@ -9,6 +9,9 @@
 //! before it was sent. So [`Hearing::until`], which is the bound after the oldest of these moments, does not depend on when
 //! a message lay waiting to be read.
 //!
+//! A sender that stops in order says so last, and up to which number it has come: when all of that was heard, it is given up
+//! without a doubt.
+//!
 //! What this cannot see is a sender of which nothing comes while all others are heard: one that is not known yet, or was given
 //! up as silent, is followed again from the first word of it that comes. On one server that does not happen, for a link that loses
 //! ends. Between the nodes of a cluster it takes a broken bus.
@@ -117,6 +120,9 @@ impl Hearing {
         let Some(Notice { from, word }) = Notice::decode(bytes) else {
             return Effect::doubt(Doubt::Garbled);
         };
+        if let Word::Goodbye { said } = word {
+            return self.part(from, said);
+        }
         let crowded = self.make_room(from);
         let since = self.own.unwrap_or(0).max(self.linked);
         let heard = self.senders.entry(from).or_insert_with(|| Heard { since, ..Heard::default() });
@@ -138,6 +144,8 @@ impl Hearing {
                 let doubt = heard.number(number);
                 Effect { word: None, doubt, generation: Some(generation) }
             }
+            // Above.
+            Word::Goodbye { .. } => Effect::default(),
         };
         effect.generation = effect.generation.filter(|generation| self.know(*generation));
         effect.doubt = effect.doubt.or(effect.generation.map(|_| Doubt::Generation));
@@ -157,6 +165,12 @@ impl Hearing {
         let (me, bound, before) = (self.me, self.bound, self.senders.len());
         self.senders.retain(|sender, heard| *sender == me || heard.since.saturating_add(bound) > now);
         if self.senders.len() < before { Effect::doubt(Doubt::Silent) } else { Effect::default() }
+    }
+
+    /// A sender stops. If all that it ever said was heard, its silence is no doubt; what comes of it later is a stranger's.
+    fn part(&mut self, from: Sender, said: u64) -> Effect {
+        let through = self.senders.remove(&from).map_or(0, |heard| heard.through);
+        if from != self.me && through < said { Effect::doubt(Doubt::Missing) } else { Effect::default() }
     }
 
     fn make_room(&mut self, from: Sender) -> Option<Doubt> {

@@ -128,6 +128,12 @@ impl Joined {
         Notice { from: self.me, word: Word::Beat(Beat { complete, generation, sent }) }.encode()
     }
 
+    /// The last word, when nothing is owed and nothing on its way.
+    pub(super) fn goodbye(&self) -> Option<Vec<u8>> {
+        let said = self.numbers.lock().all().filter(|_| self.debt.is_clear())?;
+        Some(Notice { from: self.me, word: Word::Goodbye { said } }.encode())
+    }
+
     /// The tier was asked for its generation at `begun`, and goes by this one.
     pub(super) fn ask_again_after(&self, begun: u64) {
         self.known_until.fetch_max(begun.saturating_add(nanos(self.bound)), Ordering::AcqRel);

@@ -8,6 +8,7 @@ const FORGET: u8 = 1;
 const CLINIC: u8 = 2;
 const EVERYTHING: u8 = 3;
 const BEAT: u8 = 4;
+const GOODBYE: u8 = 5;
 
 /// Who says it: drawn at random by each start of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +42,10 @@ pub(crate) enum Word {
         generation: u64,
     },
     Beat(Beat),
+    /// The last word of a node that stops in order: it said all up to this number, and says no more.
+    Goodbye {
+        said: u64,
+    },
 }
 
 /// Said all the time, so that silence means something.
@@ -90,6 +95,7 @@ impl Notice {
                 out.extend(beat.generation.to_be_bytes());
                 out.extend(beat.sent.to_be_bytes());
             }
+            Word::Goodbye { said } => head(&mut out, GOODBYE, *said),
         }
         out
     }
@@ -126,9 +132,10 @@ impl Notice {
                 let (generation, sent) = (u64::from_be_bytes(generation), u64::from_be_bytes(sent));
                 (Word::Beat(Beat { complete: number, generation, sent }), rest)
             }
+            [GOODBYE] => (Word::Goodbye { said: number }, rest),
             _ => return None,
         };
-        let is_numbered = number > 0 || kind == [BEAT];
+        let is_numbered = number > 0 || matches!(kind, [BEAT | GOODBYE]);
         (rest.is_empty() && is_numbered).then_some(Self { from: Sender(u128::from_be_bytes(from)), word })
     }
 }

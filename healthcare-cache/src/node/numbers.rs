@@ -29,6 +29,11 @@ impl Numbers {
         self.open.remove(&number);
     }
 
+    /// The last of all; `None` while one is on its way.
+    pub(crate) fn all(&self) -> Option<u64> {
+        self.open.is_empty().then_some(self.last)
+    }
+
     /// What has this number or a lower one is through.
     pub(crate) fn complete(&self) -> u64 {
         self.open.first().map_or(self.last, |first| first - 1)

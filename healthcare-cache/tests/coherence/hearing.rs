@@ -3,7 +3,7 @@ use crate::{
     rig::{BOUND, Rig, key, secs},
     settle, until_it_hears,
 };
-use healthcare_cache::{NoticeMishap, Reach, SharedTier as _};
+use healthcare_cache::{Mishap, NoticeMishap, Reach, SharedTier as _};
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -104,6 +104,85 @@ async fn the_last_word_of_a_sender_that_dies_is_made_up_for_within_the_bound() {
     }
 }
 
+/// Nodes that stop in order, as in a rolling deployment, are not mourned: nobody forgets anything, and nobody is deaf for them.
+#[tokio::test(start_paused = true)]
+async fn who_says_goodbye_makes_nobody_forget() {
+    for what in [None, Some(Purge::Key)] {
+        let mut rig = outdated().await;
+        let other = crate::rig::key_of(2, 2, 7);
+        for node in &rig.nodes {
+            node.read(&other).await.unwrap();
+            node.settle().await;
+        }
+        let one = rig.nodes.remove(0);
+        if let Some(what) = what {
+            purge(&one.node, what).await;
+        }
+        assert!(one.leave().await && !one.node.is_hearing());
+        assert_eq!(one.memory(&other), None, "it hears nobody any more");
+        for _ in 0..100 {
+            sleep(BOUND / 20).await;
+            for node in &rig.nodes {
+                assert!(node.node.is_hearing());
+                assert!(node.memory(&other).is_some());
+                assert_eq!(node.memory(&key(1)).is_some(), what.is_none());
+            }
+        }
+    }
+}
+
+/// Its last purge is lost on the way to one of the others: there the goodbye does not count.
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_makes_up_for_what_was_lost_before_it() {
+    for what in PURGES {
+        let mut rig = outdated().await;
+        let one = rig.nodes.remove(0);
+        rig.nodes[0].tier.next_hear([NoticeMishap::Lose]);
+        purge(&one.node, what).await;
+        assert!(one.leave().await);
+        settle().await;
+        assert_eq!(rig.nodes[0].memory(&key(1)), None, "{what:?}");
+        // That everything was purged, the tier is asked with the next beat.
+        sleep(BOUND / 3 + STEP).await;
+        assert_eq!(rig.nodes[0].read(&key(1)).await.unwrap(), 2, "{what:?}");
+    }
+}
+
+/// What it owes is told first; when that is not possible, it goes without a word.
+#[tokio::test(start_paused = true)]
+async fn who_leaves_tells_what_it_owes() {
+    for (mishap, is_back) in [(Mishap::Fail, true), (Mishap::Fail, false), (Mishap::Hang, false)] {
+        let mut rig = outdated().await;
+        let one = rig.nodes.remove(0);
+        one.tier.always(mishap);
+        assert_eq!(purge(&one.node, Purge::Key).await, Reach::Queued);
+        if is_back {
+            one.tier.always(Mishap::None);
+        }
+        assert!(one.leave().await, "in good time");
+        assert_eq!(one.node.queue_len(), usize::from(!is_back));
+        settle().await;
+        assert_eq!(rig.nodes[0].memory(&key(1)).is_none(), is_back);
+        drop(one);
+        sleep(BOUND * 2).await;
+        assert_eq!(rig.nodes[0].memory(&key(1)), None, "it fell silent");
+    }
+}
+
+/// A write is under way of which nobody will hear the outcome.
+#[tokio::test(start_paused = true)]
+async fn who_leaves_in_the_middle_of_a_write_says_no_goodbye() {
+    let mut rig = outdated().await;
+    let one = rig.nodes.remove(0);
+    one.tier.always(Mishap::Fail);
+    let mark = one.node.key_mark(&key(1));
+    drop(one.node.bar(key(1).clinic, [mark], secs(60)).await.unwrap());
+    one.tier.always(Mishap::None);
+    assert!(one.leave().await);
+    sleep(BOUND * 2).await;
+    assert_eq!(rig.nodes[0].memory(&key(1)), None);
+}
+
 /// The notice is lost and its sender is gone: the tier knows it still, and is asked with every beat.
 #[tokio::test(start_paused = true)]
 async fn that_everything_was_purged_is_found_out_with_the_next_beat() {
@@ -196,7 +275,6 @@ async fn in_peace_nothing_is_forgotten() {
 /// The server is away for a while: nothing answers, and every link is lost.
 #[tokio::test(start_paused = true)]
 async fn after_an_outage_nothing_comes_back_that_was_purged_meanwhile() {
-    use healthcare_cache::Mishap;
     for mishap in [Mishap::Fail, Mishap::Hang] {
         let rig = outdated().await;
         for node in &rig.nodes {

@@ -160,6 +160,7 @@ pub(crate) struct Node {
     source: Arc<Source>,
 }
 
+    stop: Arc<tokio::sync::Notify>,
 impl Drop for Node {
     fn drop(&mut self) {
         self.hearing.abort();
@@ -207,6 +208,18 @@ impl Node {
     /// As when its link to the others is cut: from then on it hears nothing, and knows it when the bound has passed.
     pub(crate) async fn deafen(&self) {
         self.hearing.abort();
+    /// Stops in order; whether it did within the bound.
+    pub(crate) async fn leave(&self) -> bool {
+        self.stop.notify_one();
+        for _ in 0..=100 {
+            if self.hearing.is_finished() {
+                return true;
+            }
+            tokio::time::sleep(BOUND / 100).await;
+        }
+        false
+    }
+
         tokio::time::sleep(BOUND).await;
         assert!(!self.node.is_hearing());
     }
@@ -243,8 +256,10 @@ impl Rig {
                 let (node, coherence) =
                     builder.secret(&SECRET).cipher(cipher.clone()).bound(BOUND).build().unwrap();
                 let cache = Cache::builder(policy).node(&node).shared(JsonCodec).build().unwrap();
-                let hearing = tokio::spawn(coherence.run());
-                Node { node, tier, held, cache, hearing, source: Arc::clone(&source) }
+                let stop = Arc::new(tokio::sync::Notify::new());
+                let stopped = Arc::clone(&stop);
+                let hearing = tokio::spawn(coherence.run_until(async move { stopped.notified().await }));
+                Node { node, tier, held, cache, hearing, stop, source: Arc::clone(&source) }
             })
             .collect();
         // The first beats, and what the newcomers are doubted for.

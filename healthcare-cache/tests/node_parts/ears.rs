@@ -107,6 +107,46 @@ fn a_sender_that_falls_silent_is_given_up() {
 }
 
 #[test]
+fn who_says_goodbye_is_given_up_without_a_doubt() {
+    let mut hearing = hearing();
+    doubt(&mut hearing, OTHER, beat(0, 1));
+    doubt(&mut hearing, OTHER, forget(1));
+    own(&mut hearing, 1_200);
+    assert_eq!(hearing.until(), 1_300);
+    assert_eq!(hearing.hear(&say(OTHER, Word::Goodbye { said: 1 })), Effect::default());
+    assert!(!hearing.follows(OTHER));
+    assert_eq!((hearing.until(), hearing.tick(1_499)), (1_500, Effect::default()), "nobody waits for it");
+    // Nothing was heard of these, and they said nothing.
+    assert_eq!(hearing.hear(&say(Sender(3), Word::Goodbye { said: 0 })), Effect::default());
+    // Its own, as it comes back: it stays deaf by other means.
+    assert_eq!(hearing.hear(&say(ME, Word::Goodbye { said: 7 })), Effect::default());
+    hearing.validate().unwrap();
+}
+
+#[test]
+fn a_goodbye_counts_only_when_all_was_heard() {
+    let gone = |heard: &[u64], said| {
+        let mut hearing = hearing();
+        doubt(&mut hearing, OTHER, beat(0, 1));
+        for number in heard {
+            doubt(&mut hearing, OTHER, forget(*number));
+        }
+        doubt(&mut hearing, OTHER, Word::Goodbye { said })
+    };
+    assert_eq!(gone(&[1, 3, 2], 3), None);
+    assert_eq!(gone(&[1, 2], 3), Some(Doubt::Missing), "the last");
+    assert_eq!(gone(&[1, 3], 3), Some(Doubt::Missing), "one before");
+    assert_eq!(gone(&[], 1), Some(Doubt::Missing));
+    let mut hearing = hearing();
+    assert_eq!(doubt(&mut hearing, OTHER, Word::Goodbye { said: 2 }), Some(Doubt::Missing), "a stranger");
+    // What comes after it is a stranger's, and its silence counts again.
+    doubt(&mut hearing, OTHER, Word::Goodbye { said: 2 });
+    assert_eq!(doubt(&mut hearing, OTHER, forget(3)), None);
+    assert_eq!(doubt(&mut hearing, OTHER, beat(3, 9)), Some(Doubt::Missing));
+    assert_eq!(hearing.tick(1_300).doubt, Some(Doubt::Silent));
+}
+
+#[test]
 fn what_is_no_notice_is_a_doubt() {
     let mut hearing = hearing();
     assert_eq!(hearing.hear(b"hello").doubt, Some(Doubt::Garbled));

@@ -26,10 +26,26 @@ enum Step {
     /// One fails, and is not carried out.
     Fail(usize),
     Beat(usize),
+    /// A sender says goodbye, and nothing after it.
+    Leave(usize),
     OwnBeat,
     Hear(Fate),
     Cut,
     Tick,
+}
+
+impl Step {
+    const fn sender(&self) -> Option<usize> {
+        match *self {
+            Self::Begin(of)
+            | Self::Publish(of)
+            | Self::End(of)
+            | Self::Fail(of)
+            | Self::Beat(of)
+            | Self::Leave(of) => Some(of),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,6 +71,7 @@ struct Network {
     now: u64,
     hearing: Hearing,
     numbers: [Numbers; SENDERS],
+    has_left: [bool; SENDERS],
     purges: Vec<Purge>,
     /// In the order in which the tier said them.
     said: VecDeque<Vec<u8>>,
@@ -68,7 +85,8 @@ impl Network {
         hearing.link(1_000);
         let numbers = std::array::from_fn(|_| Numbers::default());
         let (purges, said, late) = (Vec::new(), VecDeque::new(), VecDeque::new());
-        let mut network = Self { now: 1_000, hearing, numbers, purges, said, late, doubts: 0 };
+        let has_left = [false; SENDERS];
+        let mut network = Self { now: 1_000, hearing, numbers, has_left, purges, said, late, doubts: 0 };
         (0..SENDERS).for_each(|of| network.beat(of));
         while let Some(message) = network.said.pop_front() {
             network.hear(&message);
@@ -115,7 +133,15 @@ impl Network {
     }
 
     fn step(&mut self, step: &Step) {
+        if step.sender().is_some_and(|of| self.has_left[of]) {
+            return;
+        }
         match *step {
+            Step::Leave(of) => {
+                let Some(said) = self.numbers[of].all() else { return };
+                self.has_left[of] = true;
+                self.say(of as u128, Word::Goodbye { said });
+            }
             Step::Pass(time) => {
                 self.now += time;
                 while self.late.front().is_some_and(|(at, _)| at + LATE < self.now) {
@@ -206,6 +232,7 @@ fn step(can_be_late: bool) -> impl Strategy<Value = Step> {
         3 => sender().prop_map(Step::End),
         1 => sender().prop_map(Step::Fail),
         4 => sender().prop_map(Step::Beat),
+        1 => sender().prop_map(Step::Leave),
         4 => Just(Step::OwnBeat),
         14 => fate.prop_map(Step::Hear),
         1 => Just(Step::Cut),
@@ -250,14 +277,15 @@ proptest! {
         let (mut beaten, mut waiting) = (0, VecDeque::new());
         for step in &steps {
             match step {
-                Step::Hear(_) | Step::Cut | Step::Beat(_) | Step::OwnBeat => continue,
-                Step::Pass(_) => network.step(&Step::Pass(1 + lag / 20)),
+                // What failed and was never said is a doubt, and rightly so.
+                Step::Hear(_) | Step::Cut | Step::Beat(_) | Step::OwnBeat | Step::Fail(_) => continue,
+                Step::Pass(time) => network.step(&Step::Pass(*time.min(&30))),
                 other => network.step(other),
             }
             if network.now >= beaten + BOUND / 3 {
                 beaten = network.now;
                 network.own_beat();
-                (0..SENDERS).for_each(|of| network.beat(of));
+                (0..SENDERS).for_each(|of| network.step(&Step::Beat(of)));
             }
             waiting.extend(network.said.drain(..).map(|message| (network.now, message)));
             while waiting.front().is_some_and(|(at, _)| at + lag <= network.now) {

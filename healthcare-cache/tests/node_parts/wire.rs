@@ -37,6 +37,7 @@ fn the_bytes_of_version_1_are_these() {
             Word::Beat(Beat { complete: 9, generation: 2, sent: 1_000_000_007 }),
             format!("{head} 04 0000000000000009 0000000000000002 000000003b9aca07"),
         ),
+        (Word::Goodbye { said: 9 }, format!("{head} 05 0000000000000009")),
     ];
     for (word, hex) in cases {
         let notice = Notice { from: FROM, word };
@@ -92,6 +93,7 @@ fn word() -> impl Strategy<Value = Word> {
         (1_u64.., any::<u64>()).prop_map(|(number, generation)| Word::Everything { number, generation }),
         any::<[u64; 3]>()
             .prop_map(|[complete, generation, sent]| { Word::Beat(Beat { complete, generation, sent }) }),
+        any::<u64>().prop_map(|said| Word::Goodbye { said }),
     ]
 }
 
