@@ -271,7 +271,12 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         let Some(seen) = bond.seen else { return false };
         let Names { scope, key: mark, .. } = self.node.names(key);
         let marks: Vec<Mark> = bond.marks.iter().copied().chain([mark]).collect();
-        matches!(guard.call(guard.tier().check(scope, &marks, seen)).await, Ok(Verdict::Current))
+        // A purge of everything is a number beside those of the clinic, which may not have reached it yet.
+        let (verdict, generation) = tokio::join!(
+            guard.call(guard.tier().check(scope, &marks, seen)),
+            guard.call(guard.tier().generation()),
+        );
+        matches!(verdict, Ok(Verdict::Current)) && generation.is_ok_and(|now| now <= seen.generation)
     }
 
     /// Whether a value may be put into the shared tier, and is worth it.
@@ -294,7 +299,9 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         let wire = self.wire()?;
         let _permit = self.writes.try_acquire().ok()?;
         let Names { scope, key: mark, .. } = self.node.names(key);
-        let bytes = wire.pack(key.clinic(), mark, entry.times.life(), &entry.value).await?;
+        // Whoever keeps the clinics' keys may never answer, and the permit is not his.
+        let packing = wire.pack(key.clinic(), mark, entry.times.life(), &entry.value);
+        let bytes = time::timeout(self.policy.finish_within(), packing).await.ok().flatten()?;
         let life = entry.times.until_over(self.node.now());
         let new = NewEntry { key: mark, seen, marks: entry.marks(), bytes: &bytes, life, lease };
         let guard = self.node.shared()?;
@@ -329,7 +336,13 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         entry: SharedEntry,
     ) -> Option<Draft<V>> {
         let clinic = key.clinic();
-        let Some(unpacked) = wire.unpack(clinic, self.node.key_mark(key), &entry.bytes).await else {
+        // Time for the load is left when the clinic's keys do not come.
+        let unpacking = wire.unpack(clinic, self.node.key_mark(key), &entry.bytes);
+        let Ok(unpacked) = time::timeout(self.policy.hard_time_out() / 4, unpacking).await else {
+            self.report.count(Count::SharedError);
+            return None;
+        };
+        let Some(unpacked) = unpacked else {
             self.report.count(Count::SharedUndecodable);
             return None;
         };

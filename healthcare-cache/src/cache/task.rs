@@ -29,6 +29,8 @@ pub(super) const TRIES: usize = 3;
 /// When a call came, in the order of purges and in that of loads.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrival {
+    /// Whether the number counts what others purged, too.
+    is_hearing: bool,
     number: u64,
     order: u64,
 }
@@ -158,7 +160,10 @@ pub(super) struct Ready<K: CachedAs, V> {
 impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
     /// Now.
     pub(super) fn arrival(&self) -> Arrival {
-        Arrival { number: self.node.versions().last(), order: self.orders.load(Ordering::Acquire) }
+        // First of all: see [`Hears`](crate::node).
+        let is_hearing = self.node.hears(self.node.now());
+        let number = self.node.versions().last();
+        Arrival { is_hearing, number, order: self.orders.load(Ordering::Acquire) }
     }
 
     /// Joins a load that began after all purges of the key so far, or begins one.
@@ -175,7 +180,8 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
 
     /// Whether what a load brought will do for a caller: the load began after the call, or nothing that the value depends on
     /// was purged since; its tags were not known when the caller joined. A node that may not have heard of every purge goes
-    /// by the first alone, and the restricted level by what the shared tier says now.
+    /// by the first alone; one that hears now and did not when the call came heard only afterwards what was purged before it.
+    /// The restricted level goes by what the shared tier says now.
     pub(super) async fn will_do(
         &self,
         key: &K,
@@ -186,14 +192,12 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
         if flight.order() > arrival.order {
             return true;
         }
-        if found.fence().seen() < arrival.number && !self.node.versions().stand(found.fence()) {
+        let (fence, hears) = (found.fence(), self.node.hears(self.node.now()));
+        let is_later = arrival.is_hearing && fence.seen() >= arrival.number;
+        if !is_later && !self.node.versions().stand(fence) {
             return false;
         }
-        if self.is_strict() {
-            self.is_current(key, found.bond()).await
-        } else {
-            self.node.hears(self.node.now())
-        }
+        if self.is_strict() { self.is_current(key, found.bond()).await } else { hears }
     }
 
     /// What was found in memory, if the shared tier says that it is right.

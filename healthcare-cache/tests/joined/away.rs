@@ -1,7 +1,8 @@
 //! When the shared tier, or the other nodes, cannot be reached.
 
-use crate::rig::{Rig, key, secs};
-use healthcare_cache::{CachePolicy, Mishap, TtlClass};
+use crate::rig::{BOUND, Rig, key, secs};
+use healthcare_cache::{CachePolicy, Look, Mishap, Reach, TtlClass};
+use std::sync::atomic::Ordering;
 use tokio::time::sleep;
 
 fn policy() -> CachePolicy {
@@ -70,6 +71,62 @@ async fn a_deaf_node_shares_no_load_that_began_before_the_call() {
     }
     assert_eq!(rig.source.loads(), 2);
     one.settle().await;
+}
+
+/// Neither does one that hears again before that load ends: what was purged while it was deaf was known to others when the call
+/// came.
+#[tokio::test(start_paused = true)]
+async fn who_comes_to_a_deaf_node_shares_no_load_from_before_though_it_hears_by_its_end() {
+    let patient = CachePolicy::of(TtlClass::Patient).hard_time_out(secs(60)).finish_within(secs(120));
+    let rig = Rig::new(patient.build().unwrap()).await;
+    let [one, two, _] = &rig.nodes[..] else { panic!("three") };
+    one.tier.always(Mishap::Fail);
+    one.tier.cut();
+    // It has given up the others, and forgotten everything for that.
+    sleep(BOUND * 3).await;
+    let first = one.slow(&key(1));
+    rig.source.has_read(1).await;
+    rig.source.write(2);
+    assert_eq!(two.cache.purge(&key(1)).await, Reach::Everyone);
+    sleep(BOUND * 2).await;
+    assert!(!one.node.is_hearing());
+    let later = one.slow(&key(1));
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    one.tier.always(Mishap::None);
+    while !one.node.is_hearing() {
+        sleep(secs(1)).await;
+    }
+    rig.source.gate.add_permits(2);
+    assert_eq!(first.await.unwrap().unwrap(), 1);
+    assert_eq!(later.await.unwrap().unwrap(), 2);
+}
+
+/// Who keeps the clinics' keys does not answer: loads and look-ups go on, and nothing waits for it for ever.
+#[tokio::test(start_paused = true)]
+async fn keys_that_do_not_come_hold_nothing_up() {
+    let rig = Rig::new(policy()).await;
+    let [one, two, _] = &rig.nodes[..] else { panic!("three") };
+    for number in [1, 2] {
+        one.read(&key(number)).await.unwrap();
+    }
+    one.settle().await;
+    assert!(rig.shared(&key(1)).await.is_some());
+    rig.keys.hangs.store(true, Ordering::SeqCst);
+    // All nodes of the rig have them from one cipher.
+    rig.cipher.forget_where(|_| true);
+    // Found there, and not opened; loaded, and not sealed.
+    let read = tokio::time::timeout(secs(60), two.read(&key(1))).await;
+    assert_eq!(read.expect("it loads").unwrap(), 1);
+    let look = tokio::time::timeout(secs(60), two.cache.look_up(&key(2))).await;
+    assert!(matches!(look.expect("it looks"), Look::Miss(_)));
+    sleep(secs(120)).await;
+    assert_eq!(two.cache.usage().writes, 0);
+    rig.keys.hangs.store(false, Ordering::SeqCst);
+    two.read(&key(3)).await.unwrap();
+    two.settle().await;
+    assert!(rig.shared(&key(3)).await.is_some());
 }
 
 /// A value that was loaded while the node went deaf is handed on, and an old one is not served for it.

@@ -111,8 +111,6 @@ struct Fence {
     values: [u64; KEYS],
     /// When every tier had forgotten it, so that the others follow. None while it waits in its node's queue.
     shared: Option<Instant>,
-    /// Another node's numbers tell of it only when it is heard.
-    is_everything: bool,
 }
 
 /// A read that has begun and not ended.
@@ -170,9 +168,8 @@ impl World {
         let now = Instant::now();
         let holds = |fence: &&Fence| {
             let is_heard = |since: Instant| now >= since + BOUND;
-            let is_at_once = is_strict && !fence.is_everything;
             fence.keys.contains(&key)
-                && (fence.node == node || fence.shared.is_some_and(|since| is_at_once || is_heard(since)))
+                && (fence.node == node || fence.shared.is_some_and(|since| is_strict || is_heard(since)))
         };
         self.fences.iter().filter(holds).map(|fence| fence.values[key]).max().unwrap_or(0)
     }
@@ -315,7 +312,6 @@ impl World {
             keys: covered,
             values: std::array::from_fn(|key| self.truth[key].load(Ordering::SeqCst)),
             shared: (reach == Reach::Everyone).then_some(since),
-            is_everything: matches!(how, Purge::All),
         });
     }
 

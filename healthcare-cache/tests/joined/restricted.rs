@@ -1,7 +1,7 @@
 //! The restricted level: in memory only, and never served but when the shared tier says that it is right.
 
 use crate::rig::{Rig, key, secs};
-use healthcare_cache::{CacheLevel, CachePolicy, Loaded, Look, Mishap, Put, TtlClass, Verb};
+use healthcare_cache::{CacheLevel, CachePolicy, Loaded, Look, Mishap, Put, Reach, TtlClass, Verb};
 
 fn policy() -> CachePolicy {
     let life = std::time::Duration::from_secs(60);
@@ -45,6 +45,27 @@ async fn what_was_purged_anywhere_is_not_served_once_more() {
             });
             assert_eq!(**many.await[0].as_ref().unwrap().as_ref().unwrap(), value);
         }
+    }
+    one.settle().await;
+}
+
+/// A purge of everything is one number beside those of the clinics: it is asked for as well, whatever was heard.
+#[tokio::test(start_paused = true)]
+async fn that_everything_was_purged_elsewhere_is_known_at_once() {
+    let rig = Rig::new(policy()).await;
+    let [one, two, _] = &rig.nodes[..] else { panic!("three") };
+    assert_eq!(one.read(&key(1)).await.unwrap(), 1);
+    for value in [2, 3] {
+        rig.source.write(value);
+        one.tier.deafen(true);
+        assert_eq!(two.node.purge_all().await, Reach::Everyone);
+        assert!(one.node.is_hearing(), "it does not know it yet");
+        assert_eq!(one.read(&key(1)).await.unwrap(), value);
+        one.tier.deafen(false);
+        tokio::time::sleep(secs(6)).await;
+        one.read(&key(1)).await.unwrap();
+        rig.source.write(9);
+        assert_eq!(one.read(&key(1)).await.unwrap(), value, "it is kept again");
     }
     one.settle().await;
 }

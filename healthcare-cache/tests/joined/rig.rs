@@ -6,13 +6,16 @@ use healthcare_cache::{
     Load, LoadError, Loaded, Mark, MemoryServer, MemoryShared, Namer, ScopeMark, SharedEntry, SharedLimits,
     SharedTier as _, Verb,
 };
-use healthcare_core::{CacheCipher, ClinicId, Clock, KeyId, MasterKey, MemoryKeys, MemoryScopeKeys, Vault};
+use healthcare_core::{
+    CacheCipher, ClinicId, Clock, KeyError, KeyId, MasterKey, MemoryKeys, MemoryScopeKeys, ScopeKeyStore,
+    Vault, WrappedKey,
+};
 use jiff::Timestamp;
 use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -157,10 +160,10 @@ pub(crate) struct Node {
     pub(crate) held: Held<Tier>,
     pub(crate) cache: Cache<Key, u64>,
     hearing: tokio::task::JoinHandle<()>,
+    stop: Arc<tokio::sync::Notify>,
     source: Arc<Source>,
 }
 
-    stop: Arc<tokio::sync::Notify>,
 impl Drop for Node {
     fn drop(&mut self) {
         self.hearing.abort();
@@ -205,9 +208,6 @@ impl Node {
         self.cache.validate().unwrap();
     }
 
-    /// As when its link to the others is cut: from then on it hears nothing, and knows it when the bound has passed.
-    pub(crate) async fn deafen(&self) {
-        self.hearing.abort();
     /// Stops in order; whether it did within the bound.
     pub(crate) async fn leave(&self) -> bool {
         self.stop.notify_one();
@@ -220,6 +220,9 @@ impl Node {
         false
     }
 
+    /// As when its link to the others is cut: from then on it hears nothing, and knows it when the bound has passed.
+    pub(crate) async fn deafen(&self) {
+        self.hearing.abort();
         tokio::time::sleep(BOUND).await;
         assert!(!self.node.is_hearing());
     }
@@ -229,7 +232,29 @@ pub(crate) struct Rig {
     pub(crate) source: Arc<Source>,
     pub(crate) server: MemoryServer,
     pub(crate) namer: Namer,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) cipher: CacheCipher,
     pub(crate) nodes: Vec<Node>,
+}
+
+/// The clinics' wrapped keys, which may be long in coming.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    kept: MemoryScopeKeys,
+    pub(crate) hangs: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl ScopeKeyStore for Keys {
+    async fn get(&self, clinic: ClinicId) -> Result<Option<WrappedKey>, KeyError> {
+        if self.hangs.load(Ordering::SeqCst) {
+            return std::future::pending().await;
+        }
+        self.kept.get(clinic).await
+    }
+    async fn put_absent(&self, clinic: ClinicId, key: WrappedKey) -> Result<WrappedKey, KeyError> {
+        self.kept.put_absent(clinic, key).await
+    }
 }
 
 impl Rig {
@@ -247,7 +272,8 @@ impl Rig {
             gate: Semaphore::new(0),
         });
         let namer = Namer::with_secret(&SECRET);
-        let cipher = cipher();
+        let keys = Arc::new(Keys::default());
+        let cipher = cipher(&keys);
         let nodes: Vec<Node> = (0..3)
             .map(|_| {
                 let tier = ChaosShared::new(server.node());
@@ -265,7 +291,7 @@ impl Rig {
         // The first beats, and what the newcomers are doubted for.
         tokio::time::sleep(BOUND).await;
         assert!(nodes.iter().all(|node| node.node.is_hearing()));
-        Self { source, server, namer, nodes }
+        Self { source, server, namer, keys, cipher, nodes }
     }
 
     pub(crate) fn scope(&self, key: &Key) -> ScopeMark {
@@ -293,8 +319,7 @@ impl Rig {
     }
 }
 
-fn cipher() -> CacheCipher {
+fn cipher(keys: &Arc<Keys>) -> CacheCipher {
     let master = MasterKey::new(KeyId::from_bytes([1; 8]), [2; 32]);
-    let store = Arc::new(MemoryScopeKeys::default());
-    Arc::new(Vault::new(&MemoryKeys::new([master]), store).unwrap()).cache_cipher()
+    Arc::new(Vault::new(&MemoryKeys::new([master]), Arc::clone(keys) as _).unwrap()).cache_cipher()
 }
