@@ -34,14 +34,6 @@ impl<V> Found<V> {
         }
     }
 
-    /// What a load that brought this counts.
-    pub(super) const fn counted(&self) -> Count {
-        match self {
-            Self::Value(..) => Count::Loaded,
-            Self::Absent(_) => Count::LoadedAbsent,
-        }
-    }
-
     pub(super) fn into_value(self) -> Option<Cached<V>> {
         match self {
             Self::Value(entry, age) => Some(Cached::new(entry, age > Age::Eager)),

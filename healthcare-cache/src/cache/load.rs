@@ -1,4 +1,5 @@
 use super::entry::Cached;
+use crate::report::Count;
 use std::{fmt, time::Duration};
 use uuid::Uuid;
 
@@ -95,6 +96,17 @@ impl<V> Loaded<V> {
     pub const fn life(mut self, life: Duration) -> Self {
         self.life = Some(life);
         self
+    }
+}
+
+impl<V> Loaded<V> {
+    /// What a load that brought this counts.
+    pub(super) const fn counted(&self) -> Count {
+        match self.what {
+            What::Value(_) => Count::Loaded,
+            What::Absent => Count::LoadedAbsent,
+            What::NotModified => Count::LoadedUnchanged,
+        }
     }
 }
 

@@ -187,9 +187,10 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
 impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
     /// What can be answered at once, and what is to be refreshed.
     async fn look(&self, keys: &[K]) -> Look<K, V> {
-        let now = self.node.now();
         let mut look = Look { answers: Vec::with_capacity(keys.len()), wishes: Vec::new(), led: Vec::new() };
         for (place, key) in keys.iter().enumerate() {
+            // Anew for each: those of the restricted level wait for an answer.
+            let now = self.node.now();
             let mut found = self.glance(key, now);
             if self.is_strict() {
                 found = self.confirm(key, found).await;
@@ -310,8 +311,9 @@ fn land_many<K: CachedAs, V: Send + Sync + 'static>(
         };
         let previous = previous.map(|previous| previous.entry).or_else(|| old.clone());
         let origin = Origin { fence: flight.fence().clone(), seen, begun };
+        let count = loaded.as_ref().map_or_else(Count::failed, Loaded::counted);
         let outcome = loaded.and_then(|loaded| inner.fill(&key, origin, loaded, previous.as_deref()));
-        let counted = outcome.as_ref().map_or_else(Count::failed, |(found, _)| found.counted());
+        let counted = outcome.as_ref().map_or_else(Count::failed, |_| count);
         report.ended(counted, inner.node.now().saturating_sub(begun));
         if let (Err(_), Some(previous)) = (&outcome, previous) {
             inner.pause(&previous);

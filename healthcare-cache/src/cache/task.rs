@@ -287,14 +287,16 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
                 let load = Load { previous: previous.clone(), is_refresh: load.is_refresh };
                 let loaded =
                     loader(load).await.map_err(|cause| LoadError::Failed(Arc::from(cause.into())))?;
-                let origin = Origin { fence: fence.clone(), seen, begun };
-                self.fill(key, origin, loaded, previous.as_ref().map(|old| &*old.entry))
+                let (origin, count) = (Origin { fence: fence.clone(), seen, begun }, loaded.counted());
+                let (found, put) =
+                    self.fill(key, origin, loaded, previous.as_ref().map(|old| &*old.entry))?;
+                Ok((found, put, count))
             }
             .await;
-            let counted = outcome.as_ref().map_or_else(Count::failed, |(found, _)| found.counted());
+            let counted = outcome.as_ref().map_or_else(Count::failed, |(.., count)| *count);
             report.ended(counted, self.node.now().saturating_sub(begun));
             match (outcome, old) {
-                (Ok((found, put)), _) => {
+                (Ok((found, put, _)), _) => {
                     errand.keep(&found, seen, put);
                     Ok(found)
                 }

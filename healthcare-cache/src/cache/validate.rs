@@ -1,5 +1,5 @@
 use super::read::Cache;
-use crate::CachedAs;
+use crate::{CacheNode, CachedAs};
 
 impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     /// Walks all that it holds, and says what does not add up. For tests, while nobody else uses it.
@@ -27,6 +27,14 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
             }
             if inner.node.fence(key).at(0) != entry.fence.clone().with_tags(Box::default()).at(0) {
                 return Err("an entry does not depend on what its key depends on".to_owned());
+            }
+            let subject = inner.node.names(key).subject;
+            let ties = entry.marks().iter().filter(|mark| Some(**mark) != subject);
+            if !ties.map(|mark| CacheNode::slot(*mark)).eq(entry.fence.tags().iter().copied()) {
+                return Err("an entry's marks and slots are not of the same things".to_owned());
+            }
+            if inner.is_bound() && subject.is_some_and(|subject| !entry.marks().contains(&subject)) {
+                return Err("an entry does not tell the other nodes whom it is about".to_owned());
             }
             Ok(())
         })?;

@@ -2,7 +2,6 @@ use crate::{LoadError, Put};
 
 /// What can happen to a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "what happens in the shared tier is said by the cache that is joined to one")]
 pub(crate) enum Count {
     /// A read was served from memory.
     Hit,
@@ -86,7 +85,6 @@ impl Count {
 
 /// Why a node gave up all that its memory held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "the node says these when it hears others")]
 pub(crate) enum Bump {
     /// A notice is missing.
     Gap,

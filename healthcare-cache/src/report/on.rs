@@ -103,7 +103,6 @@ impl Drop for LoadReport {
 
 /// What a node counts.
 #[derive(Debug, Default)]
-#[allow(dead_code, reason = "the node says these when it hears others")]
 pub(crate) struct NodeReport {
     deaf: Mutex<Deaf>,
     queue: AtomicUsize,
@@ -116,7 +115,6 @@ struct Deaf {
     before: Duration,
 }
 
-#[allow(dead_code, reason = "the node says these when it hears others")]
 impl NodeReport {
     /// It does not hear any more. Said again, it counts what went by.
     pub(crate) fn deaf_since(&self, now: Duration) {

@@ -47,9 +47,10 @@ async fn everything(beds: &Cache<BedKey, u32>, clock: &ManualClock) {
     for _ in 0..2 {
         assert!(beds.get_or_load_option(&BedKey(3), none).await.unwrap().is_none());
     }
-    // Stale, and refreshed.
+    // Stale, and found unchanged.
     clock.advance(Duration::from_secs(16 * 60));
-    load(beds, 1).await;
+    let same = |_| async { Ok::<_, io::Error>(Loaded::not_modified()) };
+    beds.get_or_load(&BedKey(1), same).await.unwrap();
     while beds.usage().flights > 0 {
         tokio::task::yield_now().await;
     }
@@ -188,8 +189,9 @@ mod metrics_facade {
                 "cache_load_seconds{cache=bed,class=patient} 4",
                 "cache_loads_total{cache=bed,class=patient,outcome=absent} 1",
                 "cache_loads_total{cache=bed,class=patient,outcome=failed} 1",
-                "cache_loads_total{cache=bed,class=patient,outcome=loaded} 2",
+                "cache_loads_total{cache=bed,class=patient,outcome=loaded} 1",
                 "cache_loads_total{cache=bed,class=patient,outcome=panicked} 1",
+                "cache_loads_total{cache=bed,class=patient,outcome=unchanged} 1",
                 "cache_reads_total{cache=bed,class=patient,result=absent} 1",
                 "cache_reads_total{cache=bed,class=patient,result=hit} 1",
                 "cache_reads_total{cache=bed,class=patient,result=miss} 5",
