@@ -1,6 +1,6 @@
 use crate::{
     CacheLevel, CachePolicy, Mark, Seen,
-    node::{Fence, Versions},
+    node::{Checked, Fence, Standing, Versions},
 };
 use std::{
     fmt,
@@ -25,6 +25,7 @@ pub(super) struct Entry<V> {
     pub(super) bond: Option<Box<Bond>>,
     /// After a failed load, when the next may be tried.
     retry_at: AtomicU64,
+    checked: Checked,
 }
 
 /// What else a value depends on, by names that other nodes know too, and up to where the shared tier had forgotten when it was
@@ -159,7 +160,17 @@ impl<V> Entry<V> {
     /// The quota's `number` is zero for one that is not kept.
     pub(super) fn new(draft: Draft<V>, number: u64) -> Self {
         let Draft { value, fence, times, weight, is_expired, bond } = draft;
-        Self { value, fence, times, weight, number, is_expired, bond, retry_at: AtomicU64::new(0) }
+        Self {
+            value,
+            fence,
+            times,
+            weight,
+            number,
+            is_expired,
+            bond,
+            retry_at: AtomicU64::new(0),
+            checked: Checked::never(),
+        }
     }
 
     /// What it depends on besides its key.
@@ -168,10 +179,12 @@ impl<V> Entry<V> {
     }
 
     pub(super) fn age(&self, versions: &Versions, now: Duration, level: CacheLevel) -> Age {
-        if !versions.stand(&self.fence) {
-            return Age::Gone;
-        }
-        self.times.age_at(now, self.is_expired || versions.lapsed(&self.fence), level)
+        let is_expired = match versions.standing(&self.fence, &self.checked) {
+            Standing::Purged => return Age::Gone,
+            Standing::Expired => true,
+            Standing::Stands => self.is_expired,
+        };
+        self.times.age_at(now, is_expired, level)
     }
 
     /// Whether a load failed so recently that another is not worth it.

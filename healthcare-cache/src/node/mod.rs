@@ -27,7 +27,7 @@ pub use self::{
 pub(crate) use self::{
     handle::Names,
     purge::Renewed,
-    versions::{Fence, Versions},
+    versions::{Checked, Fence, Standing, Versions},
 };
 
 /// 584 years of them.

@@ -15,6 +15,27 @@ pub(crate) struct Versions {
     clinics: Box<[AtomicU64]>,
     purged: Box<[AtomicU64]>,
     expired: Box<[AtomicU64]>,
+    /// How many purges and expiries stand in their slots. Moves after them: who finds it where it was finds the slots so too.
+    settled: AtomicU64,
+}
+
+/// What an entry's slots were found to be, so that they are not asked again before anything is forgotten: a hit then touches
+/// none of them.
+#[derive(Debug)]
+pub(crate) struct Checked(AtomicU64);
+
+impl Checked {
+    pub(crate) fn never() -> Self {
+        Self(AtomicU64::new(u64::MAX))
+    }
+}
+
+/// Whether what a value depends on is as it was when its load began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Stands,
+    Expired,
+    Purged,
 }
 
 /// What a load's value depends on, and when the load began. Taken before the load looks at anything.
@@ -69,6 +90,7 @@ impl Versions {
             clinics: zeros(clinics),
             purged: zeros(slots),
             expired: zeros(slots),
+            settled: AtomicU64::new(0),
         }
     }
 
@@ -80,6 +102,23 @@ impl Versions {
     /// A fence for a load that begins now.
     pub(crate) fn fence(&self, clinic: u16, key: u16, subject: u16) -> Fence {
         Fence { seen: self.last(), clinic, key, subject, tags: Box::default() }
+    }
+
+    /// What became of the value meanwhile. The slots are asked only when anything at all was forgotten since they last were.
+    pub(crate) fn standing(&self, fence: &Fence, checked: &Checked) -> Standing {
+        // Before the slots: what is not in them yet moves it afterwards, and they are asked again.
+        let settled = self.settled.load(Ordering::Acquire);
+        if checked.0.load(Ordering::Relaxed) == settled {
+            return Standing::Stands;
+        }
+        if !self.stand(fence) {
+            return Standing::Purged;
+        }
+        if self.lapsed(fence) {
+            return Standing::Expired;
+        }
+        checked.0.store(settled, Ordering::Relaxed);
+        Standing::Stands
     }
 
     /// Whether nothing that the value depends on was purged since its load began.
@@ -114,6 +153,7 @@ impl Versions {
         if let Some(slot) = slot {
             slot.fetch_max(number, Ordering::AcqRel);
         }
+        self.settled.fetch_add(1, Ordering::AcqRel);
         number
     }
 
@@ -125,6 +165,7 @@ impl Versions {
         }
         // After the slot: who sees this also sees the slot.
         self.expiry.fetch_max(number, Ordering::AcqRel);
+        self.settled.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Says what does not add up.
@@ -136,6 +177,9 @@ impl Versions {
         let expired = self.expired.iter().map(|slot| slot.load(Ordering::Acquire)).max();
         if highest > Some(self.last()) {
             return Err("a slot is of the future".to_owned());
+        }
+        if self.settled.load(Ordering::Acquire) > self.last() {
+            return Err("more is in the slots than was forgotten".to_owned());
         }
         if expired.unwrap_or(0) != self.expiry.load(Ordering::Acquire) {
             return Err("the last expiry is not the last of any slot".to_owned());

@@ -43,7 +43,7 @@ use loom::{
 };
 use sync::{Arc, Mutex};
 use table::{Boarding, Table};
-use versions::{Fence, Forget, Versions};
+use versions::{Checked, Fence, Forget, Standing, Versions};
 
 pub(crate) const KEY: u16 = 0;
 const TAG: u16 = 1;
@@ -131,6 +131,30 @@ fn a_purge_is_not_undone_by_an_earlier_one() {
         others.join().unwrap();
         assert_ne!(world.get(), Some(1));
     });
+}
+
+/// Hits remember that they found everything as it was. Whatever they found before or during a purge, not after it.
+#[test]
+fn what_a_hit_remembers_does_not_outlast_a_purge() {
+    for what in [Forget::Mark(KEY), Forget::Clinic(0), Forget::Everything] {
+        explore(move || {
+            let world = World::new();
+            let hit = Arc::new((world.versions.fence(0, KEY, SUBJECT), Checked::never()));
+            let hits = |world: &World, hit: &(Fence, Checked)| world.versions.standing(&hit.0, &hit.1);
+            let others = {
+                let (world, hit) = (Arc::clone(&world), Arc::clone(&hit));
+                thread::spawn(move || {
+                    world.versions.expire(TAG);
+                    hits(&world, &hit)
+                })
+            };
+            hits(&world, &hit);
+            world.versions.purge(what);
+            assert_eq!(hits(&world, &hit), Standing::Purged, "{what:?}: right after");
+            others.join().unwrap();
+            assert_eq!(hits(&world, &hit), Standing::Purged, "{what:?}: later");
+        });
+    }
 }
 
 #[test]
