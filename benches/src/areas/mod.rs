@@ -1,5 +1,6 @@
 //! The areas: one file each.
 
+mod cache;
 mod reads;
 mod resilience;
 mod sealing;
@@ -14,6 +15,7 @@ pub(crate) type Area = fn() -> Result<Vec<Measure>, Failure>;
 
 /// Every area with its name.
 pub(crate) const ALL: &[(&str, Area)] = &[
+    ("cache", cache::measures),
     ("reads", || timed(reads::comparisons()?)),
     ("resilience", resilience::measures),
     ("sealing", || timed(sealing::comparisons()?)),

@@ -9,6 +9,7 @@ mod rate;
 mod redis;
 mod retry;
 mod stack;
+#[allow(dead_code, reason = "the counted rows use the rest")]
 mod subjects;
 mod twin;
 

@@ -1,0 +1,70 @@
+//! What is looked up: the same keys and values on all sides.
+
+use super::Failure;
+use healthcare_cache::{Cache, CacheKey, CacheNode, CachePolicy, CachedAs, KeyWriter, Loaded, TtlClass};
+use healthcare_core::ClinicId;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// How many entries are looked up in turn: they fit into the processor's caches on no side alone.
+pub(super) const ENTRIES: usize = 10_000;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ChartKey {
+    pub(super) clinic: ClinicId,
+    pub(super) patient: Uuid,
+}
+
+impl CacheKey for ChartKey {
+    fn clinic(&self) -> ClinicId {
+        self.clinic
+    }
+    fn subject(&self) -> Option<Uuid> {
+        Some(self.patient)
+    }
+}
+
+impl CachedAs for ChartKey {
+    const KIND: &'static str = "bench-chart";
+    fn write(&self, out: &mut KeyWriter) {
+        out.id(self.patient);
+    }
+}
+
+/// A value of 256 bytes, shared and not copied on all sides.
+pub(super) type Chart = [u8; 256];
+
+pub(super) fn value() -> Arc<Chart> {
+    Arc::new([7; 256])
+}
+
+/// Keys of ten clinics.
+pub(super) fn keys(count: usize) -> Vec<ChartKey> {
+    let clinics: Vec<ClinicId> = (0..10).map(|_| ClinicId::random()).collect();
+    clinics
+        .iter()
+        .cycle()
+        .take(count)
+        .map(|clinic| ChartKey { clinic: *clinic, patient: Uuid::now_v7() })
+        .collect()
+}
+
+/// A cache with room for everything.
+pub(super) fn empty(node: &CacheNode, room: u64) -> Result<Cache<ChartKey, Chart>, Failure> {
+    let policy = CachePolicy::of(TtlClass::Patient).build()?;
+    Ok(Cache::builder(policy).node(node).capacity(room).clinic_share(1.0).build()?)
+}
+
+/// The cache with each key in it, each value with so many tags. One load a key: keys are purged by nobody.
+pub(super) async fn filled(
+    keys: &[ChartKey],
+    tags: usize,
+    room: u64,
+) -> Result<Cache<ChartKey, Chart>, Failure> {
+    let cache = empty(&CacheNode::new(), room)?;
+    for key in keys {
+        let loaded = (0..tags).fold(Loaded::new([7; 256]), |loaded, tag| loaded.tag(format!("ward:{tag}")));
+        cache.get_or_load(key, move |_| async move { Ok::<_, std::io::Error>(loaded) }).await?;
+    }
+    Ok(cache)
+}
