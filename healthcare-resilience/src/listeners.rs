@@ -1,3 +1,5 @@
+//! Events, for whoever listens.
+
 use std::sync::OnceLock;
 use tokio::sync::broadcast::{Receiver, Sender};
 
