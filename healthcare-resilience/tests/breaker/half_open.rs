@@ -171,3 +171,20 @@ fn disabled_watches_nothing_and_metrics_only_refuses_nothing() {
     play(plain().consecutive(3), "metrics f*10 =metrics_only #10/10/0 s =metrics_only #0/0/0");
     play(plain().count_window(4), "metrics f*10 =metrics_only #4/4/0 reset #0/0/0 =closed");
 }
+
+/// A call that passes the same circuit twice needs two places of the half-open time.
+#[tokio::test(start_paused = true)]
+async fn a_circuit_around_itself_needs_two_places() {
+    for (probes, state) in [(1, BreakerState::HalfOpen), (2, BreakerState::Closed)] {
+        let breaker =
+            healthcare_resilience::CircuitBreaker::builder("twice").open_for(LEASE).open_jitter(0.0);
+        let breaker = breaker.consecutive(1).probes(probes).build().unwrap();
+        breaker.trip();
+        tokio::time::advance(LEASE).await;
+        for _ in 0..3 {
+            let inner = breaker.call(std::future::ready(Ok::<_, std::io::Error>(())));
+            assert_eq!(breaker.around(inner).await.is_ok(), probes == 2);
+        }
+        assert_eq!(breaker.state(), state);
+    }
+}
