@@ -4,7 +4,8 @@
 
 use failsafe::{CircuitBreaker as _, FailurePolicy, StateMachine};
 use healthcare_resilience::{
-    BreakerBuilder, BreakerConfigError, BreakerLayer, CallError, CircuitBreaker, Class, Effect, Quota, RateLimit, Retry, Stack, time_out,
+    BreakerBuilder, BreakerConfigError, BreakerLayer, CallError, CircuitBreaker, Class, Effect, Quota,
+    RateLimit, Retry, Stack, time_out,
 };
 use recloser::Recloser;
 use std::{
