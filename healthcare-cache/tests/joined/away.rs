@@ -31,6 +31,33 @@ async fn a_load_goes_on_without_a_shared_tier_that_does_not_answer() {
     assert_eq!(rig.source.loads(), 2);
 }
 
+/// It costs little that it does not answer: soon it is left alone, and then one call asks whether it is back.
+#[tokio::test(start_paused = true)]
+async fn a_shared_tier_that_fails_is_asked_by_one_call_at_a_time() {
+    let rig = Rig::new(policy()).await;
+    let one = &rig.nodes[0];
+    one.tier.always(Mishap::Fail);
+    one.held.fetches();
+    for number in 0..100 {
+        one.read(&key(number)).await.unwrap();
+    }
+    let asked = one.held.fetches();
+    assert!((1..=5).contains(&asked), "{asked} calls");
+    // The first pause is half a second and at most a fifth.
+    sleep(std::time::Duration::from_millis(601)).await;
+    for number in 100..200 {
+        one.read(&key(number)).await.unwrap();
+    }
+    assert_eq!(one.held.fetches(), 1);
+    one.tier.always(Mishap::None);
+    sleep(secs(11)).await;
+    one.read(&key(200)).await.unwrap();
+    one.settle().await;
+    one.read(&key(201)).await.unwrap();
+    one.settle().await;
+    assert!(rig.shared(&key(201)).await.is_some());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_deaf_node_uses_no_memory() {
     let rig = Rig::new(policy()).await;
