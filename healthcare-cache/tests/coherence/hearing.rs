@@ -169,18 +169,42 @@ async fn who_leaves_tells_what_it_owes() {
     }
 }
 
-/// A write is under way of which nobody will hear the outcome.
+/// The same where the tier was not even asked, and so no number is missing.
+#[tokio::test(start_paused = true)]
+async fn who_leaves_with_a_purge_that_was_never_tried_says_no_goodbye() {
+    let mut rig = outdated().await;
+    let one = rig.nodes.remove(0);
+    one.tier.always(Mishap::Fail);
+    for number in 10..20 {
+        one.read(&key(number)).await.unwrap();
+    }
+    one.settle().await;
+    one.tier.always(Mishap::None);
+    assert_eq!(purge(&one.node, Purge::Key).await, Reach::Queued, "its circuit is open");
+    assert!(one.leave().await);
+    assert_eq!(one.node.queue_len(), 1);
+    sleep(BOUND * 2).await;
+    assert_eq!(rig.nodes[0].memory(&key(1)), None);
+}
+
+/// A write is under way of which nobody will hear the outcome, and one of the others could not ask whether it may keep what it
+/// loaded.
 #[tokio::test(start_paused = true)]
 async fn who_leaves_in_the_middle_of_a_write_says_no_goodbye() {
     let mut rig = outdated().await;
     let one = rig.nodes.remove(0);
-    one.tier.always(Mishap::Fail);
+    let other = &rig.nodes[0];
     let mark = one.node.key_mark(&key(1));
     drop(one.node.bar(key(1).clinic, [mark], secs(60)).await.unwrap());
-    one.tier.always(Mishap::None);
+    settle().await;
+    other.tier.always(Mishap::Fail);
+    other.read(&key(1)).await.unwrap();
+    other.settle().await;
+    other.tier.always(Mishap::None);
+    assert!(other.memory(&key(1)).is_some());
     assert!(one.leave().await);
     sleep(BOUND * 2).await;
-    assert_eq!(rig.nodes[0].memory(&key(1)), None);
+    assert_eq!(other.memory(&key(1)), None);
 }
 
 /// The notice is lost and its sender is gone: the tier knows it still, and is asked with every beat.
