@@ -242,8 +242,11 @@ async fn the_apis_page_shows_every_route_and_loads_nothing() {
     let cookie = format!("clinic={}", nurse.token.as_deref().unwrap());
     let page = Client::new(running.address).with("cookie", &cookie).get("/api-docs").await.expect(200);
     let document = nurse.get("/api-docs/openapi.json").await.expect(200).json();
-    for (path, _) in document["paths"].as_object().unwrap() {
-        assert!(page.body.contains(path.as_str()), "{path}");
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let title = format!("{} {path}</span>", method.to_uppercase());
+            assert!(page.body.contains(&title), "{title}");
+        }
     }
     assert!(
         !page.body.contains("<script") && !page.body.contains("style=") && !page.body.contains("//"),
