@@ -175,7 +175,9 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
             if Instant::now() + pause > give_up {
                 return Answer::Load(Some(seen), None);
             }
-            self.report.count(Count::SharedWait);
+            if pause == PAUSE_FIRST {
+                self.report.count(Count::SharedWait);
+            }
             time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
             pause = (pause * 2).min(PAUSE_LAST);
         }
@@ -254,11 +256,14 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
     /// The fence of the shared tier, for what is not kept there.
     async fn seen(&self, key: &K) -> Option<Seen> {
         let Names { scope, key: mark, .. } = self.node.names(key);
-        let guard = self.node.shared()?;
-        match guard.call(guard.tier().fetch(scope, mark)).await {
-            Ok(Fetched::Hit(entry)) => Some(entry.now),
-            Ok(Fetched::Miss(seen)) => Some(seen),
-            Err(_) => {
+        let fetched = match self.node.shared() {
+            Some(guard) => guard.call(guard.tier().fetch(scope, mark)).await.ok(),
+            None => None,
+        };
+        match fetched {
+            Some(Fetched::Hit(entry)) => Some(entry.now),
+            Some(Fetched::Miss(seen)) => Some(seen),
+            None => {
                 self.report.count(Count::SharedError);
                 None
             }

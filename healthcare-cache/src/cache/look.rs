@@ -6,12 +6,11 @@ use super::{
     load::What,
     read::{Cache, Glance, Inner},
 };
-use crate::{CachedAs, Put, Seen, node::Fence};
+use crate::{CachedAs, Put, Seen, node::Fence, report::Count};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 
 /// What [`Cache::look_up`] found.
-#[derive(Debug)]
 pub enum Look<K, V> {
     /// The value.
     Hit(Cached<V>),
@@ -48,13 +47,16 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         if inner.is_strict() {
             found = inner.confirm(key, found).await;
         }
-        inner.report.count(found.counted());
+        inner.count_look(&found, begun);
         match found {
             Glance::Fresh(entry) => return Look::Hit(Cached::new(entry, false)),
             Glance::Aging(entry, age) => return Look::Hit(Cached::new(entry, age == Age::Stale)),
             Glance::Over(_) | Glance::Absent(_) | Glance::Nothing => {}
         }
         let answer = if inner.asks() { inner.seek(&[(key, &fence, Want::Any)]).await } else { None };
+        if inner.asks() && answer.is_none() {
+            inner.report.count(Count::SharedError);
+        }
         let seen = match answer.and_then(|mut answers| answers.pop()) {
             Some(Answer::Found(Found::Value(entry, age))) => {
                 return Look::Hit(Cached::new(entry, age > Age::Eager));
@@ -86,6 +88,16 @@ impl<K: CachedAs, V: Send + Sync + 'static> Vacancy<K, V> {
             handle.spawn(errand.run());
         }
         put
+    }
+}
+
+/// Shows nothing of the key and the value.
+impl<K, V> fmt::Debug for Look<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hit(found) => f.debug_tuple("Hit").field(found).finish(),
+            Self::Miss(vacancy) => f.debug_tuple("Miss").field(vacancy).finish(),
+        }
     }
 }
 

@@ -195,7 +195,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
             if self.is_strict() {
                 found = self.confirm(key, found).await;
             }
-            self.report.count(found.counted());
+            self.count_look(&found, now);
             let answer = match found {
                 Glance::Fresh(entry) => Some(Ok(Some(Cached::new(entry, false)))),
                 Glance::Absent(_) => Some(Ok(None)),

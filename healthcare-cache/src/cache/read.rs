@@ -135,8 +135,9 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         if inner.is_strict() {
             return None;
         }
-        let found = inner.glance(key, inner.node.now());
-        inner.report.count(found.counted());
+        let now = inner.node.now();
+        let found = inner.glance(key, now);
+        inner.count_look(&found, now);
         match found {
             Glance::Fresh(entry) => Some(Cached::new(entry, false)),
             Glance::Aging(entry, age) => Some(Cached::new(entry, age == Age::Stale)),
@@ -213,23 +214,21 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     }
 }
 
-impl<V> Glance<V> {
-    /// What a read that found this counts.
-    pub(super) const fn counted(&self) -> Count {
-        match self {
-            Self::Fresh(_) | Self::Aging(_, Age::Fresh | Age::Eager) => Count::Hit,
-            Self::Aging(..) => Count::Stale,
-            Self::Absent(_) => Count::Absent,
-            Self::Over(_) | Self::Nothing => Count::Miss,
-        }
-    }
-}
-
 impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
+    /// Counts what a read found.
+    pub(super) fn count_look(&self, found: &Glance<V>, now: Duration) {
+        self.report.count(match found {
+            Glance::Fresh(_) | Glance::Aging(_, Age::Fresh | Age::Eager) => Count::Hit,
+            Glance::Aging(..) => Count::Stale,
+            Glance::Absent(_) => Count::Absent,
+            Glance::Nothing if !self.node.hears(now) => Count::Bypass,
+            Glance::Over(_) | Glance::Nothing => Count::Miss,
+        });
+    }
+
     /// Looks into memory, unless the node does not know what was purged elsewhere.
     pub(super) fn glance(&self, key: &K, now: Duration) -> Glance<V> {
         if !self.node.hears(now) {
-            self.report.count(Count::Bypass);
             return Glance::Nothing;
         }
         if let Some(entry) = self.values.get(key) {

@@ -48,7 +48,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         if self.inner.is_strict() {
             found = self.inner.confirm(key, found).await;
         }
-        self.inner.report.count(found.counted());
+        self.inner.count_look(&found, now);
         match found {
             Glance::Fresh(entry) => Ok(Some(Cached::new(entry, false))),
             Glance::Absent(_) => Ok(None),

@@ -76,6 +76,13 @@ struct At<'a> {
     joined: &'a Joined,
 }
 
+impl Drop for At<'_> {
+    /// From now on nobody else says so. What was heard covers a moment more.
+    fn drop(&mut self) {
+        self.node.0.report.deaf_since(self.node.now());
+    }
+}
+
 impl At<'_> {
     async fn work(&self) {
         tokio::join!(self.listen(), self.beat(), self.deliver());

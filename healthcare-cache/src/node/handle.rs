@@ -203,9 +203,8 @@ impl CacheNode {
     }
 
     #[cfg(feature = "statistics")]
-    #[allow(dead_code, reason = "the admin router asks")]
-    pub(crate) fn report(&self) -> &NodeReport {
-        &self.0.report
+    pub(crate) fn report(&self) -> (&NodeReport, Duration) {
+        (&self.0.report, self.0.hears.until())
     }
 
     pub(super) fn scope(&self, clinic: ClinicId) -> ScopeMark {

@@ -25,6 +25,12 @@ impl Hears {
         now < self.0.load(Ordering::Acquire)
     }
 
+    /// The moment of the node's clock up to which it covers.
+    #[cfg(feature = "statistics")]
+    pub(crate) fn until(&self) -> std::time::Duration {
+        std::time::Duration::from_nanos(self.0.load(Ordering::Acquire))
+    }
+
     /// Everything that came before has been forgotten.
     pub(crate) fn set(&self, until: u64) {
         self.0.store(until, Ordering::Release);

@@ -35,19 +35,10 @@ mod span;
 #[cfg(feature = "statistics")]
 mod statistics;
 
-pub(crate) use self::count::Count;
+pub(crate) use self::count::{Bump, Count};
 #[cfg(not(feature = "statistics"))]
-pub(crate) use self::off::{CacheReport, LoadReport};
+pub(crate) use self::off::{CacheReport, LoadReport, NodeReport};
 #[cfg(feature = "statistics")]
-pub(crate) use self::on::{CacheReport, LoadReport};
+pub(crate) use self::on::{CacheReport, LoadReport, NodeReport};
 #[cfg(feature = "statistics")]
 pub use self::statistics::{CacheStatistics, NodeStatistics};
-// For the node, when it hears others: it owns one and says `deaf_since`, `hears_since`, `queue` and `bump`.
-#[allow(unused_imports)]
-pub(crate) use self::count::Bump;
-#[cfg(not(feature = "statistics"))]
-#[allow(unused_imports)]
-pub(crate) use self::off::NodeReport;
-#[cfg(feature = "statistics")]
-#[allow(unused_imports)]
-pub(crate) use self::on::NodeReport;

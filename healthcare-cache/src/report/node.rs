@@ -6,6 +6,7 @@ impl CacheNode {
     #[cfg_attr(docsrs, doc(cfg(feature = "statistics")))]
     #[must_use]
     pub fn statistics(&self) -> NodeStatistics {
-        self.report().statistics(self.now())
+        let (report, hears_until) = self.report();
+        report.statistics(self.now(), hears_until)
     }
 }

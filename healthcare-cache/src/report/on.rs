@@ -151,11 +151,13 @@ impl NodeReport {
         let _ = reason;
     }
 
-    pub(crate) fn statistics(&self, now: Duration) -> NodeStatistics {
+    /// It is deaf from the time until which all was heard, whatever was said before and whether anybody says so.
+    pub(crate) fn statistics(&self, now: Duration, hears_until: Duration) -> NodeStatistics {
         let deaf = self.deaf.lock();
-        let more = deaf.since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
+        let since = deaf.since.map_or(hears_until, |since| since.max(hears_until));
+        let more = now.saturating_sub(since);
         NodeStatistics {
-            is_deaf: deaf.since.is_some(),
+            is_deaf: now >= hears_until,
             deaf_for: deaf.before.saturating_add(more),
             queue: self.queue.load(Ordering::Relaxed),
             bumps: self.bumps.load(Ordering::Relaxed),

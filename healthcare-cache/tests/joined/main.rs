@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 mod away;
+#[cfg(feature = "statistics")]
+mod counted;
 mod fences;
 mod held;
 mod lives;
