@@ -35,7 +35,9 @@ impl Operator {
 }
 
 /// What an operator does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// `Debug` leaves out what a tag is called: keep the field in the record, and not in the log.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AdminAct {
     /// Asks whether a value is there, and how old.
@@ -91,6 +93,33 @@ impl AdminAct {
             | Self::PurgeClinic { clinic } => Some(*clinic),
             Self::PurgeAll => None,
         }
+    }
+}
+
+impl fmt::Debug for AdminAct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, cache, key, subject) = match self {
+            Self::LookUp { cache, key, .. } => ("LookUp", Some(cache), Some(key), None),
+            Self::PurgeKey { cache, key, .. } => ("PurgeKey", Some(cache), Some(key), None),
+            Self::PurgeTag { .. } => ("PurgeTag", None, None, None),
+            Self::PurgeSubject { subject, .. } => ("PurgeSubject", None, None, Some(subject)),
+            Self::PurgeClinic { .. } => ("PurgeClinic", None, None, None),
+            Self::PurgeAll => ("PurgeAll", None, None, None),
+        };
+        let mut shown = f.debug_struct(name);
+        if let Some(cache) = cache {
+            shown.field("cache", cache);
+        }
+        if let Some(clinic) = self.clinic() {
+            shown.field("clinic", &clinic);
+        }
+        if let Some(key) = key {
+            shown.field("key", key);
+        }
+        if let Some(subject) = subject {
+            shown.field("subject", subject);
+        }
+        shown.finish_non_exhaustive()
     }
 }
 

@@ -16,6 +16,11 @@ pub enum CacheAdminError {
     /// Two caches are called the same.
     #[error("two caches are called {0}: give each a name with CacheBuilder::name")]
     SameName(&'static str),
+    /// A cache belongs to another node: purges would not reach it.
+    #[error(
+        "the cache {0} belongs to another node: build it with this one, or give its node a router of its own"
+    )]
+    OtherNode(&'static str),
 }
 
 /// A router for operators: what the caches of a node count, what is known of a value beside the value, and purges.
@@ -120,11 +125,14 @@ impl CacheAdminBuilder {
     /// The router's maker.
     ///
     /// # Errors
-    /// [`CacheAdminError`] when two caches have one name.
+    /// [`CacheAdminError`] when two caches have one name, or one belongs to another node.
     pub fn build(self) -> Result<CacheAdmin, CacheAdminError> {
         let mut caches = BTreeMap::new();
         for cache in self.caches {
             let name = cache.statistics().name;
+            if !cache.node().is(&self.node) {
+                return Err(CacheAdminError::OtherNode(name));
+            }
             if caches.insert(name, cache).is_some() {
                 return Err(CacheAdminError::SameName(name));
             }

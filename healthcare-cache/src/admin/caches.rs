@@ -1,4 +1,4 @@
-use crate::{Cache, CacheStatistics, CacheUsage, CachedAs, EntryInfo, Mark, Reach};
+use crate::{Cache, CacheNode, CacheStatistics, CacheUsage, CachedAs, EntryInfo, Mark, Reach};
 use async_trait::async_trait;
 use healthcare_core::ClinicId;
 use serde::de::DeserializeOwned;
@@ -7,6 +7,8 @@ use serde_json::Value;
 /// A cache of whatever type, as the router sees it.
 #[async_trait]
 pub(super) trait Administered: Send + Sync {
+    fn node(&self) -> &CacheNode;
+
     fn statistics(&self) -> CacheStatistics;
 
     fn usage(&self) -> CacheUsage;
@@ -40,6 +42,10 @@ struct Key<K, V> {
 
 #[async_trait]
 impl<K: CachedAs + DeserializeOwned, V: Send + Sync + 'static> Administered for Keyed<K, V> {
+    fn node(&self) -> &CacheNode {
+        self.0.node()
+    }
+
     fn statistics(&self) -> CacheStatistics {
         self.0.statistics()
     }
@@ -57,6 +63,10 @@ impl<K: CachedAs + DeserializeOwned, V: Send + Sync + 'static> Administered for 
 
 #[async_trait]
 impl<K: CachedAs, V: Send + Sync + 'static> Administered for Keyless<K, V> {
+    fn node(&self) -> &CacheNode {
+        self.0.node()
+    }
+
     fn statistics(&self) -> CacheStatistics {
         self.0.statistics()
     }

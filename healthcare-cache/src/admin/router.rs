@@ -7,7 +7,7 @@ use super::{
 use axum::{
     Json, Router,
     body::{Body, to_bytes},
-    extract::{Path, Request},
+    extract::{Path, Request, rejection::PathRejection},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -37,8 +37,8 @@ impl CacheAdmin {
         let refused = async || Refusal(ErrorCode::MethodNotAllowed);
         let [counts, looks, purges] = [self.clone(), self.clone(), self.clone()];
         let counts = async move |request: Request| unstored(counts.count(&request.into_parts().0));
-        let looks = async move |Path(name): Path<String>, request: Request| {
-            unstored(looks.look_up(&name, request).await)
+        let looks = async move |name: Result<Path<String>, PathRejection>, request: Request| {
+            unstored(looks.look_up(name.ok(), request).await)
         };
         let purges = async move |request: Request| unstored(purges.purge(request).await);
         Router::new()
@@ -55,10 +55,11 @@ impl CacheAdmin {
         Ok(Json(json!({ "node": node, "caches": caches })))
     }
 
-    async fn look_up(&self, name: &str, request: Request) -> Answer {
+    async fn look_up(&self, name: Option<Path<String>>, request: Request) -> Answer {
         let (operator, body) = self.open(request)?;
         let Wanted { key } = read(body).await?;
-        let cache = self.cache(name)?;
+        // What is no text is no cache's name.
+        let cache = self.cache(name.as_ref().map_or("", |name| name.as_str()))?;
         let key = key_of(cache, key)?;
         let act = AdminAct::LookUp { cache: cache.statistics().name, clinic: key.clinic(), key: key.mark() };
         self.take_down(&operator, act).await?;

@@ -1,5 +1,5 @@
 use http::Response;
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Says of a type that nothing in it is about a person, whatever it holds: opening hours, a catalogue, a list of rooms.
 ///
@@ -40,7 +40,9 @@ impl<T: FreeOfPhi> FreeOfPhi for axum::Json<T> {}
 /// let response: http::Response<String> = hours.mark(|hours| http::Response::new(hours.0.to_owned()));
 /// assert_eq!(response.body(), "8 to 17");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// `Debug` shows the value, which is free of PHI, and counts the tags.
+#[derive(Clone, PartialEq, Eq)]
 #[must_use = "return it, or mark a response with it"]
 pub struct Cacheable<T> {
     value: T,
@@ -48,7 +50,7 @@ pub struct Cacheable<T> {
 }
 
 /// What the handler said. The only way to make one is a [`Cacheable`], so a response that carries one is free of PHI.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub(super) struct Terms {
     pub(super) tags: Vec<String>,
     pub(super) life: Option<Duration>,
@@ -77,6 +79,16 @@ impl<T: FreeOfPhi> Cacheable<T> {
         let mut response = make(self.value);
         response.extensions_mut().insert(self.terms);
         response
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Cacheable<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cacheable")
+            .field("value", &self.value)
+            .field("tags", &self.terms.tags.len())
+            .field("life", &self.terms.life)
+            .finish()
     }
 }
 

@@ -122,6 +122,12 @@ impl CacheNode {
         self.0.namer.tag(clinic, tag)
     }
 
+    /// Whether both are handles of one node.
+    #[cfg(feature = "axum")]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether it shares a tier with other processes.
     #[must_use]
     pub fn is_joined(&self) -> bool {

@@ -225,6 +225,7 @@ async fn errors_have_a_code_and_repeat_nothing() {
         ("POST", "/purge", json!({ "all": {}, "tag": {} }).to_string(), 400, "REQUEST_MALFORMED"),
         ("POST", "/purge", json!({ "key": { "cache": "secret", "key": {} } }).to_string(), 404, "NOT_FOUND"),
         ("POST", "/caches/secret/look-up", json!({ "key": {} }).to_string(), 404, "NOT_FOUND"),
+        ("POST", "/caches/%ffsecret/look-up", json!({ "key": {} }).to_string(), 404, "NOT_FOUND"),
         ("POST", "/caches/bed/look-up", json!({ "key": "secret" }).to_string(), 422, "VALIDATION_FAILED"),
         ("POST", "/purge", format!("\"{}\"", "x".repeat(20_000)), 413, "REQUEST_TOO_LARGE"),
         ("DELETE", "/purge", String::new(), 405, "METHOD_NOT_ALLOWED"),
@@ -239,6 +240,16 @@ async fn errors_have_a_code_and_repeat_nothing() {
     let response = rig.router.clone().call(request.unwrap()).await.unwrap();
     assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert!(rig.acts().is_empty() && rig.is_kept(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_of_another_node_is_refused() {
+    let rig = Rig::new().await;
+    let builder = || CacheAdmin::builder(&CacheNode::new(), |_| None, rig.log.clone());
+    assert_eq!(builder().cache(&rig.beds).build().unwrap_err(), CacheAdminError::OtherNode("bed"));
+    assert_eq!(builder().keyless_cache(&rig.beds).build().unwrap_err(), CacheAdminError::OtherNode("bed"));
+    let same = rig.beds.node().clone();
+    CacheAdmin::builder(&same, |_| None, rig.log.clone()).cache(&rig.beds).build().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
