@@ -22,6 +22,7 @@ cache_key! {
         is_open: bool,
     }
 }
+cache_key! { struct Pair as "pair" { clinic: ClinicId, from: Option<u32>, to: Option<u32> } }
 cache_key! { struct Plain as "plain" { clinic: ClinicId } }
 
 fn bytes(key: &impl CachedAs) -> KeyWriter {
@@ -75,6 +76,13 @@ proptest! {
     fn two_keys_write_the_same_when_they_are_equal_and_only_then(one in any(), other in any()) {
         prop_assert_eq!(one == other, bytes(&one) == bytes(&other));
     }
+}
+
+#[test]
+fn what_is_missing_is_not_taken_for_its_neighbour() {
+    let pair = |from, to| bytes(&Pair { clinic: ClinicId::from_uuid(Uuid::nil()), from, to });
+    assert_ne!(pair(Some(1), None), pair(None, Some(1)));
+    assert_ne!(pair(None, None), pair(Some(0), None));
 }
 
 #[test]

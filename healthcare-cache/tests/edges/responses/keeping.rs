@@ -38,6 +38,7 @@ async fn nobody_is_given_what_was_kept_for_another() {
         request("GET", "/hours/?day=1", Some(ONE), &[]),
         request("GET", "http://other.example/hours?day=1", Some(ONE), &[]),
         asked(ONE, &[("accept-language", "de")]),
+        asked(ONE, &[("accept", "de")]),
         asked(ONE, &[("accept", "text/html")]),
         asked(ONE, &[("accept", "text/html"), ("accept", "text/plain")]),
         asked(ONE, &[("accept", "text/html, text/plain")]),
