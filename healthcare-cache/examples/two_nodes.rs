@@ -77,7 +77,7 @@ async fn tier(server: &MemoryServer) -> Result<NodeBuilder, Failure> {
         return Ok(CacheNode::builder().shared(server.node()));
     };
     let client = redis::Client::open(address)?;
-    let connection = client.get_multiplexed_async_connection().await?;
+    let connection = client.get_connection_manager().await?;
     let tier = healthcare_cache::RedisShared::builder().connection(connection).listener(client).build()?;
     Ok(CacheNode::builder().shared(tier))
 }

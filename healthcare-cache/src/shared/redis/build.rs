@@ -48,7 +48,9 @@ impl RedisSharedBuilder {
         self
     }
 
-    /// The host's own connection, whose clones share a socket. Give it a time-out, too.
+    /// The host's own connection, whose clones share a socket. Give it a time-out, too, and let it be one that finds its way back, as
+    /// a `ConnectionManager` or a cluster's does: after a restart of the server, a `MultiplexedConnection` would leave the node deaf for
+    /// good.
     pub fn connection(self, connection: impl ConnectionLike + Clone + Send + Sync + 'static) -> Self {
         self.link(RedisLink::new(connection))
     }

@@ -31,7 +31,8 @@ use std::{sync::Arc, time::Duration};
 /// use healthcare_cache::RedisShared;
 ///
 /// let client = redis::Client::open("redis://127.0.0.1/")?;
-/// let connection = client.get_multiplexed_async_connection().await?;
+/// // One that finds its way back when the server was restarted, as a pool does.
+/// let connection = client.get_connection_manager().await?;
 /// let tier = RedisShared::builder().connection(connection).listener(client).prefix("clinic-server").build()?;
 /// # Ok(()) }
 /// ```
