@@ -144,6 +144,41 @@ async fn postgres_migrates_again_and_from_several_processes() {
     site.remove().await;
 }
 
+/// What a database looked like before the second migration.
+const FIRST: &str = "DROP TABLE main.job; DELETE FROM main._sqlx_migrations WHERE version > 1";
+
+#[tokio::test]
+async fn sqlite_of_the_first_version_is_brought_up() {
+    let site = Site::sqlite();
+    site.open().await.close().await;
+    let mut conn = sqlx::SqliteConnection::connect(&site.url).await.unwrap();
+    conn.execute(FIRST).await.unwrap();
+    conn.close().await.unwrap();
+    site.open().await.close().await;
+    assert!(sqlite_columns(&site).await.iter().any(|(table, ..)| table == "job"));
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: cargo xtask test"]
+async fn postgres_of_the_first_version_is_refused_until_it_is_brought_up() {
+    let site = Site::postgres().await;
+    let mut owner = PgConnection::connect(&site.owner_url).await.unwrap();
+    owner.execute(FIRST).await.unwrap();
+    for url in [&site.url, &site.relay_url] {
+        let early = Database::connect(url).await;
+        assert!(matches!(early, Err(DbError::Schema(_))), "{early:?}");
+    }
+    migrate(&site.owner_url, &logins()).await.unwrap();
+    // Its policies and grants with it: both logins are looked at, and the relay's may read it.
+    for url in [&site.url, &site.relay_url] {
+        Database::connect(url).await.unwrap().close().await;
+    }
+    let mut relay = PgConnection::connect(&site.relay_url).await.unwrap();
+    relay.execute("SELECT id FROM main.job").await.unwrap();
+    drop((owner, relay));
+    site.remove().await;
+}
+
 async fn refused(url: &str) -> String {
     match Database::connect(url).await {
         Err(DbError::Unsafe(why)) => why,
