@@ -29,7 +29,8 @@ pub trait JobKind: Serialize + DeserializeOwned + Send + 'static {
     const KIND: &'static str;
 }
 
-/// Lets something be enqueued once in a clinic's queue, however often it is asked for: also after it was done, until it is purged.
+/// Lets something be enqueued once in a clinic's queue, however often it is asked for: also after it was done or
+/// cancelled, until it is purged.
 ///
 /// Made of an id and a version, so that no personal data can get in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -40,6 +40,8 @@ impl Clock for TokioClock {
 struct Shaky {
     memory: MemoryJobs,
     claims: AtomicU64,
+    /// Seconds between what a claim did and its answer.
+    claim_takes: AtomicU64,
     no_claims: AtomicBool,
     no_renewals: AtomicBool,
     no_settling: AtomicU32,
@@ -68,7 +70,9 @@ impl JobStore for Shaky {
         if self.no_claims.load(SeqCst) {
             return Err(Self::down());
         }
-        self.memory.claim(wanted, lease).await
+        let claimed = self.memory.claim(wanted, lease).await;
+        tokio::time::sleep(Duration::from_secs(self.claim_takes.load(SeqCst))).await;
+        claimed
     }
     async fn extend(&self, held: JobLease, lease: Duration) -> Result<(), JobError> {
         if self.no_renewals.load(SeqCst) {
@@ -134,6 +138,7 @@ enum Does {
     Hangs,
     /// Until it is cancelled, and then it is done after all.
     Heeds,
+    /// Says after two seconds how far it is, and hangs.
     Progresses,
 }
 
@@ -195,10 +200,11 @@ impl JobHandler for Handles {
                 seen.cancelled.fetch_add(1, SeqCst);
                 Ok(Done::Complete)
             }
-            Does::Progresses => match attempt.progress(40).await {
-                Ok(()) => std::future::pending().await,
-                Err(_) => Ok(Done::Complete),
-            },
+            Does::Progresses => {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                drop(attempt.progress(40).await);
+                std::future::pending().await
+            }
         };
         runs.1 = true;
         done
@@ -221,6 +227,7 @@ impl World {
         let store = Shaky {
             memory,
             claims: AtomicU64::default(),
+            claim_takes: AtomicU64::default(),
             no_claims: AtomicBool::default(),
             no_renewals: AtomicBool::default(),
             no_settling: AtomicU32::default(),
@@ -447,14 +454,16 @@ async fn a_job_that_is_cancelled_stops() {
 async fn a_lease_that_is_lost_is_noticed_by_progress_at_once() {
     let world = World::new();
     world.add(Does::Progresses).await;
-    let stolen = world.store.memory.claim(&[Wanted { queue: "mail", limit: 1 }], LEASE).await.unwrap();
-    let late = stolen.jobs[0].lease;
-    after(LEASE).await;
     let runner = Runner::start(world.worker());
     after(Duration::from_secs(1)).await;
-    assert!(matches!(world.store.progress(late, 10).await, Err(JobError::LeaseLost)));
-    assert_eq!(world.starts(), 1);
-    runner.worker.abort();
+    world.clock.1.fetch_add(LEASE.as_secs(), SeqCst);
+    let theirs =
+        world.store.memory.claim(&[Wanted { queue: "mail", limit: 1 }], 10 * LEASE).await.unwrap().jobs;
+    // Its handler says how far it is after two seconds, long before the next renewal.
+    after(Duration::from_secs(3)).await;
+    assert_eq!(world.seen.dropped.load(SeqCst), 1);
+    assert_eq!(runner.stop().await.lost, 1);
+    world.store.complete(theirs[0].lease).await.expect("the late worker settled it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -528,6 +537,18 @@ async fn a_worker_that_stops_finishes_what_it_can_and_gives_the_rest_back() {
     assert_eq!(again.len(), 2);
     assert!(again.iter().all(|job| job.tries == 1), "giving back used a try: {again:?}");
     assert!(again.iter().any(|job| job.lease.id == waiting));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_claimed_while_the_stop_comes_is_not_begun() {
+    let world = World::new();
+    world.add_with(Does::Nothing, 1).await;
+    world.store.claim_takes.store(5, SeqCst);
+    let runner = Runner::start(world.worker());
+    after(Duration::from_secs(2)).await;
+    let tally = runner.stop().await;
+    assert_eq!((world.starts(), tally.given_back, tally.completed), (0, 1, 0));
+    assert_eq!(world.count().await.due, 1, "it can start elsewhere at once");
 }
 
 #[tokio::test(start_paused = true)]
