@@ -76,9 +76,7 @@ async fn tier(server: &MemoryServer) -> Result<NodeBuilder, Failure> {
     let Ok(address) = std::env::var("REDIS_URL") else {
         return Ok(CacheNode::builder().shared(server.node()));
     };
-    let client = redis::Client::open(address)?;
-    let connection = client.get_connection_manager().await?;
-    let tier = healthcare_cache::RedisShared::builder().connection(connection).listener(client).build()?;
+    let tier = healthcare_cache::RedisShared::builder().url(address).build()?;
     Ok(CacheNode::builder().shared(tier))
 }
 

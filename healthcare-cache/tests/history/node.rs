@@ -15,11 +15,7 @@ use healthcare_core::{
     Vault, WrappedKey,
 };
 use jiff::{SignedDuration, Timestamp};
-use redis::{
-    Client,
-    aio::{ConnectionManager, ConnectionManagerConfig},
-    cluster::ClusterClient,
-};
+use redis::{Client, cluster::ClusterClient};
 use std::{
     collections::HashMap,
     io::Write as _,
@@ -159,18 +155,13 @@ struct Node {
 /// The shared tier at one server, or at a cluster when there are several.
 async fn tier(redis: &str) -> RedisShared {
     let building = RedisShared::builder().prefix("history");
-    let clients = redis.split(',').map(|url| Client::open(url).unwrap());
-    let listening = clients.fold(building, RedisSharedBuilder::listener);
-    if redis.contains(',') {
-        let client = ClusterClient::new(redis.split(',')).unwrap();
-        return listening.connection(client.get_async_connection().await.unwrap()).build().unwrap();
+    if !redis.contains(',') {
+        // Redis may be away when a node starts.
+        return building.url(redis).build().unwrap();
     }
-    // Redis may be away when a node starts.
-    let config = ConnectionManagerConfig::new()
-        .set_connection_timeout(Some(Duration::from_millis(500)))
-        .set_max_delay(Duration::from_millis(200));
-    let manager = ConnectionManager::new_lazy_with_config(Client::open(redis).unwrap(), config).unwrap();
-    listening.connection(manager).build().unwrap()
+    let clients = redis.split(',').map(|url| Client::open(url).unwrap());
+    let cluster = ClusterClient::new(redis.split(',')).unwrap().get_async_connection().await.unwrap();
+    clients.fold(building, RedisSharedBuilder::listener).connection(cluster).build().unwrap()
 }
 
 /// Works until its standard input ends.

@@ -1,6 +1,7 @@
 use super::{connect, fresh, url};
 use healthcare_cache::{
-    RedisShared, RedisSharedError, ScopeMark, SharedLimits, SharedLimitsError,
+    Fetched, Mark, RedisShared, RedisSharedError, ScopeMark, SharedLimits, SharedLimitsError,
+    SharedTier as _,
     testing::{Loss, SharedRig, shared_contract, shared_limits},
 };
 use healthcare_resilience::{RedisLink, testing::RedisCluster};
@@ -122,4 +123,20 @@ async fn what_makes_no_sense_is_refused() {
     }
     let limits = SharedLimits::default().value_max(0);
     assert_eq!(build("a", limits), Err(RedisSharedError::Limits(SharedLimitsError::Value)));
+    let by_url = |url: &str| RedisShared::builder().url(url).build().map(|_| ());
+    assert_eq!(by_url("http://host/"), Err(RedisSharedError::Url));
+    assert_eq!(by_url("redis://nobody:secret@127.0.0.1:1/"), Ok(()), "nothing is sent yet");
+    assert!(!format!("{:?}", RedisShared::builder().url("redis://nobody:secret@host/")).contains("secret"));
+}
+
+/// The history's nodes use the URL through stalls, kills and restarts of the server.
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn a_url_is_enough_to_keep_values_and_to_hear() {
+    let tier = RedisShared::builder().url(url()).prefix("by-url").build().unwrap();
+    let mut ear = tier.listen().await.unwrap();
+    tier.say(b"here").await.unwrap();
+    assert_eq!(ear.next().await.unwrap(), b"here");
+    let found = tier.fetch(ScopeMark(fastrand::u128(..).to_be_bytes()), Mark([1; 16])).await.unwrap();
+    assert!(matches!(found, Fetched::Miss(_)));
 }
