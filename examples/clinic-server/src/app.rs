@@ -1,7 +1,7 @@
 //! The application: every part a handler may need, wired once.
 
 use crate::{
-    LogWatch,
+    Jobs, LogWatch,
     config::{Network, WebOrigin},
     http::Limits,
     pages::PageSessions,
@@ -38,6 +38,8 @@ pub struct App {
     pub stores: Stores,
     /// Books appointments and moves them on.
     pub appointments: Appointments,
+    /// What is to be done later.
+    pub jobs: Jobs,
     /// Signs people in and out.
     pub login: LoginService,
     /// Checks access tokens.

@@ -4,6 +4,7 @@
 //! [`fhir`] for bundles, [`config`] for settings.
 
 mod app;
+mod jobs;
 mod log_watch;
 mod ops;
 mod stores;
@@ -19,5 +20,6 @@ pub mod seed;
 pub mod wiring;
 
 pub use app::{App, EdgeSettings};
+pub use jobs::Jobs;
 pub use log_watch::LogWatch;
 pub use stores::{ChartWriter, ClinicStore, PatientRepository, ReplyStore, Repository, Stores, Told};

@@ -7,7 +7,7 @@ mod migrate;
 mod serve;
 
 pub use clinic_create::{NewClinic, create_clinic};
-pub use serve::{Running, start, start_as};
+pub use serve::{Running, start, start_as, start_with};
 
 use crate::{
     config::{Args, AuditCommand, ClinicCommand, Command, Config, Shown, Variables},

@@ -2,18 +2,18 @@
 
 use super::Failure;
 use crate::{
-    api,
+    App, api,
     config::{Config, Environment, Transport},
     http, ops, pages,
     seed::{DEMO_PASSWORD, demo_clinics, seed},
-    wiring::{self, Process, Server, StartError},
+    wiring::{self, Process, Server, StartError, start_worker},
 };
 use async_trait::async_trait;
 use axum::Router;
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use healthcare_core::{ClinicId, DomainEvent, Plugins, Record, Role};
 use healthcare_db::SqlScopeKeys;
-use healthcare_messaging::{EventBus, Handler, HandlerError, Subscribed, Subscription};
+use healthcare_messaging::{EventBus, Handler, HandlerError, Subscribed, Subscription, WorkerBuilder};
 use healthcare_resilience::{DrainReport, SecondSignal};
 use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
@@ -46,7 +46,7 @@ pub struct Running {
 
 /// Serves until it is told to stop.
 pub(super) async fn run(config: &Config, process: Process) -> Result<bool, Failure> {
-    let running = begin(config, process, Signals::Heard).await?;
+    let running = begin(config, process, Signals::Heard, |worker, _| worker).await?;
     announce(config, process, &running);
     running.server.shutdown.until_begun().await;
     let report = running.stop().await;
@@ -67,7 +67,19 @@ pub async fn start(config: &Config) -> Result<Running, StartError> {
 /// # Errors
 /// [`StartError`], which says what to set or repair.
 pub async fn start_as(config: &Config, process: Process) -> Result<Running, StartError> {
-    begin(config, process, Signals::Ignored).await
+    start_with(config, process, |worker, _| worker).await
+}
+
+/// As [`start_as`], with kinds of jobs beside those that the server knows.
+///
+/// # Errors
+/// [`StartError`], which says what to set or repair.
+pub async fn start_with(
+    config: &Config,
+    process: Process,
+    more: impl FnOnce(WorkerBuilder, &Arc<App>) -> WorkerBuilder,
+) -> Result<Running, StartError> {
+    begin(config, process, Signals::Ignored, more).await
 }
 
 /// Whether Ctrl-C ends the server in order: a program's own server hears it, one inside a test does not.
@@ -77,7 +89,12 @@ enum Signals {
     Ignored,
 }
 
-async fn begin(config: &Config, process: Process, signals: Signals) -> Result<Running, StartError> {
+async fn begin(
+    config: &Config,
+    process: Process,
+    signals: Signals,
+    more: impl FnOnce(WorkerBuilder, &Arc<App>) -> WorkerBuilder,
+) -> Result<Running, StartError> {
     // Bound first: a second server on the same address must not touch the data.
     let listener = TcpListener::bind(config.listen).map_err(StartError::Listen)?;
     listener.set_nonblocking(true).map_err(StartError::Listen)?;
@@ -97,7 +114,7 @@ async fn begin(config: &Config, process: Process, signals: Signals) -> Result<Ru
         Environment::Production => refuse_demo(&server).await?,
     }
     load_plugins(&server).await?;
-    let listeners = if process.works() { Some(work(&mut server).await?) } else { None };
+    let listeners = if process.works() { Some(work(&mut server, more).await?) } else { None };
     let address = listener.local_addr().map_err(StartError::Listen)?;
     let ops = match (&config.ops, metrics) {
         (Some(ops), Some(metrics)) => {
@@ -160,7 +177,7 @@ fn hurry(http: &mut Builder<TokioExecutor>) {
 }
 
 impl Running {
-    /// Stops: no new requests, those in flight are finished, then the relay, then log and database are closed.
+    /// Stops: no new requests, those in flight are finished, then the worker and the relay, then log and database are closed.
     pub async fn stop(self) -> DrainReport {
         self.server.shutdown.begin();
         self.handle.graceful_shutdown(Some(Duration::from_secs(20)));
@@ -180,7 +197,11 @@ impl Running {
 }
 
 /// Begins what runs on its own.
-async fn work(server: &mut Server) -> Result<Subscribed, StartError> {
+async fn work(
+    server: &mut Server,
+    more: impl FnOnce(WorkerBuilder, &Arc<App>) -> WorkerBuilder,
+) -> Result<Subscribed, StartError> {
+    start_worker(server, more)?;
     let listeners = listen_to_events(server).await?;
     relay(server)?;
     housekeeping(server)?;

@@ -1,7 +1,7 @@
 //! What the server needs, and what it does without.
 
-use super::StartError;
-use crate::http::Limits;
+use super::{StartError, jobs};
+use crate::{Jobs, http::Limits};
 use healthcare_audit::AuditLog;
 use healthcare_core::Clock;
 use healthcare_db::Database;
@@ -29,10 +29,11 @@ pub(super) fn health(
     audit: &AuditLog,
     (relay, clock): (Arc<RelayStatus>, &Arc<dyn Clock>),
     limits: &Limits,
+    worked: &Jobs,
 ) -> Result<Health, StartError> {
+    let checks = jobs::watched(limits.watched(Health::builder()), worked, clock);
     let (database, audit, clock) = (database.clone(), audit.clone(), Arc::clone(clock));
-    limits
-        .watched(Health::builder())
+    checks
         .required("database", Duration::from_secs(2), move || {
             let database = database.clone();
             async move { database.ping().await.map_err(|_| Unhealthy::because("does not answer")) }

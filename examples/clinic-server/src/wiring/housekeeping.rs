@@ -1,7 +1,10 @@
-//! What was kept for a while and is forgotten: answers under idempotency keys, delivered outbox entries, sign-ins that ended.
+//! What was kept for a while and is forgotten: answers under idempotency keys, delivered outbox entries, jobs and sign-ins that ended.
 
-use healthcare_core::{AccessError, ClinicId, Clock, OutboxError, Role, System};
+use super::StartError;
+use crate::Jobs;
+use healthcare_core::{AccessError, ClinicId, Clock, InvalidRole, OutboxError, Role, System};
 use healthcare_db::{SqlOutbox, SqlScopeKeys, SqlStore};
+use healthcare_messaging::{Finished, JobError};
 use healthcare_rbac::session::SessionStore;
 use healthcare_resilience::Token;
 use jiff::{SignedDuration, Timestamp};
@@ -13,6 +16,10 @@ const EVERY: Duration = Duration::from_secs(600);
 const REPLIES: SignedDuration = SignedDuration::from_hours(24);
 /// How long a delivered entry is kept, for whoever looks into what went wrong.
 const DELIVERED: SignedDuration = SignedDuration::from_hours(24 * 7);
+/// How long a job is kept after its end, and with it the key under which it is done once: longer than an event may come again.
+const ENDED_JOBS: Duration = Duration::from_secs(14 * 86_400);
+/// How long a dead letter waits for somebody to look at it.
+const DEAD_LETTERS: Duration = Duration::from_secs(90 * 86_400);
 /// How long a sign-in that ended is kept.
 const SESSIONS: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// The most rows forgotten at a time, so that nobody waits long for a lock.
@@ -21,13 +28,14 @@ const CLINICS_MAX: u32 = 10_000;
 
 /// Forgets, every ten minutes, what has been kept long enough.
 pub struct Housekeeping {
-    pub(super) store: Arc<SqlStore>,
-    pub(super) outbox: Arc<SqlOutbox>,
-    pub(super) sessions: Arc<dyn SessionStore>,
-    pub(super) scopes: Arc<SqlScopeKeys>,
-    pub(super) system: System,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) role: Role,
+    store: Arc<SqlStore>,
+    outbox: Arc<SqlOutbox>,
+    jobs: Jobs,
+    sessions: Arc<dyn SessionStore>,
+    scopes: Arc<SqlScopeKeys>,
+    system: System,
+    clock: Arc<dyn Clock>,
+    role: Role,
 }
 
 impl fmt::Debug for Housekeeping {
@@ -37,6 +45,17 @@ impl fmt::Debug for Housekeeping {
 }
 
 impl Housekeeping {
+    pub(super) fn of(
+        (store, outbox, scopes): (Arc<SqlStore>, Arc<SqlOutbox>, Arc<SqlScopeKeys>),
+        jobs: &Jobs,
+        sessions: Arc<dyn SessionStore>,
+        (system, clock): (&System, &Arc<dyn Clock>),
+    ) -> Result<Self, StartError> {
+        let role = "RELAY".parse().map_err(|error: InvalidRole| StartError::Wiring(error.into()))?;
+        let (jobs, system, clock) = (jobs.clone(), system.clone(), Arc::clone(clock));
+        Ok(Self { store, outbox, jobs, sessions, scopes, system, clock, role })
+    }
+
     /// Works until it is told to stop.
     pub async fn run(self, token: Token) {
         let mut turns = tokio::time::interval(EVERY);
@@ -58,6 +77,9 @@ impl Housekeeping {
         if let Err(error) = self.sessions.purge(before(SESSIONS), AT_A_TIME).await {
             tracing::warn!(%error, "ended sign-ins could not be forgotten");
         }
+        if let Err(error) = self.ended_jobs().await {
+            tracing::warn!(%error, "jobs that ended could not be forgotten");
+        }
         let clinics = self.scopes.clinics(CLINICS_MAX).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the clinics could not be listed");
             Vec::new()
@@ -71,6 +93,15 @@ impl Housekeeping {
 
     async fn delivered(&self, before: Timestamp) -> Result<(), OutboxError> {
         while self.outbox.purge(before, AT_A_TIME).await? == u64::from(AT_A_TIME) {}
+        Ok(())
+    }
+
+    async fn ended_jobs(&self) -> Result<(), JobError> {
+        let kept =
+            [(Finished::Done, ENDED_JOBS), (Finished::Cancelled, ENDED_JOBS), (Finished::Dead, DEAD_LETTERS)];
+        for (ended, age) in kept {
+            while self.jobs.store().purge(ended, age, AT_A_TIME).await? == u64::from(AT_A_TIME) {}
+        }
         Ok(())
     }
 

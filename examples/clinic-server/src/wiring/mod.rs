@@ -12,6 +12,7 @@ mod cipher;
 mod error;
 mod health;
 mod housekeeping;
+mod jobs;
 mod late;
 mod process;
 mod ready;
@@ -20,6 +21,7 @@ mod redis;
 pub(crate) use accounts::email_key;
 pub use error::StartError;
 pub use housekeeping::Housekeeping;
+pub(crate) use jobs::start_worker;
 pub use process::Process;
 use ready::own_file;
 pub use ready::{check_directory, prepare_directory};
@@ -36,8 +38,8 @@ use health::health;
 use healthcare_audit::AuditLog;
 use healthcare_cache::{CacheNode, CachePolicy, CachedRelations, PurgingSink, RelationKey, TtlClass};
 use healthcare_core::{
-    Appointment, Appointments, Boundary, Clock, Eligibility, InvalidRole, KeyFile, KeyProvider, KeyVariable,
-    Plugins, SystemClock, Vault,
+    Appointment, Appointments, Boundary, Clock, Eligibility, KeyFile, KeyProvider, KeyVariable, Plugins,
+    SystemClock, Vault,
 };
 use healthcare_db::{Database, Dialect, SqlOutbox, SqlRelations, SqlScopeKeys, SqlStore};
 use healthcare_messaging::{InProcessBus, Relay, Wake};
@@ -99,6 +101,7 @@ pub async fn wire_with(
     let node = CacheNode::with_clock(Arc::clone(&clock));
     relations(&late, &database, &boundary, &node, process)?;
 
+    let jobs = jobs::jobs((&database, &relay_database), &vault, &boundary.system, &clock);
     let wake = Wake::new();
     let sql = SqlStore::new(database.clone(), boundary.storage.clone(), Arc::clone(&vault));
     let sql = Arc::new(sql.charting_all().charting::<Appointment>());
@@ -117,15 +120,8 @@ pub async fn wire_with(
     let outbox = Arc::new(SqlOutbox::new(relay_database, Arc::clone(&vault), boundary.system.clone()));
     let relay = relay(&outbox, &bus, PurgingSink::new(audit.clone(), &node), (&clock, &wake))?;
     let accounts = accounts::wire(&vault, &database, &boundary.edge, &clock)?;
-    let housekeeping = Housekeeping {
-        store: sql,
-        outbox,
-        sessions: accounts.sessions,
-        scopes: scope_keys,
-        system: boundary.system.clone(),
-        clock: Arc::clone(&clock),
-        role: "RELAY".parse().map_err(|error: InvalidRole| StartError::Wiring(error.into()))?,
-    };
+    let kept = (sql, outbox, scope_keys);
+    let housekeeping = Housekeeping::of(kept, &jobs, accounts.sessions, (&boundary.system, &clock))?;
     let limits = limits(config, &vault)?;
     let app = App {
         gate: boundary.gate,
@@ -137,7 +133,8 @@ pub async fn wire_with(
         tokens: accounts.tokens,
         sessions: accounts.guard,
         users: accounts.users,
-        health: health(&shutdown, &database, &audit, (relay.status(), &clock), &limits)?,
+        health: health(&shutdown, &database, &audit, (relay.status(), &clock), &limits, &jobs)?,
+        jobs,
         limits,
         audit,
         log_watch: Arc::new(LogWatch::new(audit_dir, &vault).map_err(StartError::Wiring)?),
@@ -269,6 +266,7 @@ fn relations(
 fn shutdown() -> Result<Shutdown, StartError> {
     Shutdown::builder()
         .stage("http", Duration::from_secs(20))
+        .stage("worker", jobs::STAGE)
         .stage("relay", Duration::from_secs(5))
         .stage("housekeeping", Duration::from_secs(2))
         .stage("ops", Duration::from_secs(1))

@@ -9,7 +9,7 @@ pub enum Process {
     All,
     /// The API and the pages.
     Serve,
-    /// What runs on its own: relay, listeners, housekeeping.
+    /// What runs on its own: jobs, relay, listeners, housekeeping.
     Worker,
     /// What holds connections open.
     Realtime,
