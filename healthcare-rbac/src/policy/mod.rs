@@ -5,11 +5,13 @@ mod compile;
 mod decide;
 mod error;
 mod file;
+mod reach;
 mod schema;
 mod table;
 
 pub use authorizer::PolicyAuthorizer;
 pub use decide::{Effect, Explanation, Reason};
 pub use error::PolicyError;
+pub use reach::Reach;
 pub use schema::{InvalidSchema, Schema};
 pub use table::Policy;
