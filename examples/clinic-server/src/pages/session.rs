@@ -3,7 +3,10 @@
 //! A browser holds two cookies, both `HttpOnly` and `SameSite=Strict`: the refresh token of its sign-in, and a random seed. Every form carries
 //! a token that is a keyed hash of both, so a form from elsewhere, of another browser or of an earlier sign-in is refused.
 
-use super::view::{Frame, PersonBadge, Section};
+use super::{
+    nav,
+    view::{Frame, PersonBadge, Section},
+};
 use crate::{
     App,
     api::read_clinic,
@@ -14,7 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use healthcare_core::{ErrorCode, KeyError, SessionId, Vault};
+use healthcare_core::{Actor, ErrorCode, KeyError, SessionId, Vault};
 use healthcare_rbac::login::SignedIn;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 use ring::{
@@ -184,19 +187,34 @@ impl Visitor {
         let clinic = read_clinic(app, &self.caller.context)
             .await
             .map_or_else(|_| "Clinic".to_owned(), |c| c.name.clone());
+        self.frame_of(app, section, clinic)
+    }
+
+    /// The same, where the clinic's name is known.
+    pub(super) fn frame_of(&self, app: &App, section: Section, clinic: String) -> Frame {
         let roles: Vec<_> = self.caller.claims.roles.iter().map(ToString::to_string).collect();
         Frame {
-            person: Some(PersonBadge { clinic, roles: roles.join(", ").replace('_', " ") }),
+            person: Some(PersonBadge { clinic, roles: role_name(&roles.join(", ")) }),
+            links: nav::links(app, self.actor(), section),
             csrf: self.csrf.clone(),
-            section,
             demo: app.settings.demo,
         }
+    }
+
+    /// Who they are to the policy.
+    pub(super) fn actor(&self) -> &Actor {
+        self.caller.context.actor()
     }
 
     /// Puts renewed cookies on an answer.
     pub(super) fn answer(self, response: impl IntoResponse) -> Response {
         with_cookies(response, self.cookies)
     }
+}
+
+/// A role's name, to read.
+pub(super) fn role_name(role: &str) -> String {
+    role.replace('_', " ")
 }
 
 /// An answer that sets cookies.

@@ -117,6 +117,12 @@ pub(super) const ROLES: [&str; 16] = [
     "PATIENT",
 ];
 
+/// The role of each user of a demonstration's clinic.
+#[must_use]
+pub const fn demo_roles() -> &'static [&'static str] {
+    &ROLES
+}
+
 impl DemoClinic {
     /// The address of the user with this role.
     #[must_use]

@@ -8,7 +8,7 @@ mod data;
 mod users;
 
 pub(crate) use clinic::office_hours;
-pub use data::{DEMO_PASSWORD, DemoClinic, demo_clinics};
+pub use data::{DEMO_PASSWORD, DemoClinic, demo_clinics, demo_roles};
 
 use crate::{App, wiring::StartError};
 use healthcare_core::{AccessError, Clinic, Id, Read, RequestContext, Role};

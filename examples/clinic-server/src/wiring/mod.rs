@@ -97,7 +97,8 @@ pub async fn wire_with(
     let audit_dir = process.audit_dir(&config.data_dir);
     let audit = open_audit(&audit_dir, &vault, &clock)?;
     let late = Arc::new(LateRelations::default());
-    let boundary = boundary(&late, &audit, &clock)?;
+    let policy = PolicyAuthorizer::new(Policy::clinic().map_err(StartError::Policy)?, Arc::clone(&late) as _);
+    let boundary = boundary(&policy, &audit, &clock)?;
     let node = CacheNode::with_clock(Arc::clone(&clock));
     relations(&late, &database, &boundary, &node, process)?;
 
@@ -125,6 +126,7 @@ pub async fn wire_with(
     let limits = limits(config, &vault)?;
     let app = App {
         gate: boundary.gate,
+        policy,
         edge: boundary.edge,
         system: boundary.system,
         stores: Stores::of(&store),
@@ -157,12 +159,11 @@ pub async fn wire_with(
 
 /// Who decides, and where decisions are recorded.
 fn boundary(
-    relations: &Arc<LateRelations>,
+    policy: &PolicyAuthorizer,
     audit: &AuditLog,
     clock: &Arc<dyn Clock>,
 ) -> Result<Boundary, StartError> {
-    let policy = Policy::clinic().map_err(StartError::Policy)?;
-    Boundary::builder(PolicyAuthorizer::new(policy, Arc::clone(relations) as _), audit.clone())
+    Boundary::builder(policy.clone(), audit.clone())
         .shared_clock(Arc::clone(clock))
         .build()
         .map_err(|error| StartError::Wiring(error.into()))

@@ -1,72 +1,26 @@
 //! The pages, as a browser without scripts uses them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod browser;
+#[path = "../common/mod.rs"]
 mod common;
+mod roles;
 
-use clinic_server::{http::CONTENT_POLICY, seed::DEMO_PASSWORD};
-use common::{Answer, Client, Site};
-use std::net::SocketAddr;
+use browser::{Browser, token};
+use common::{Client, Site};
+use roles::{a_demonstration_has_a_button_for_each_role, what_is_offered_is_allowed};
 
-on_both_databases!(a_visit_from_the_door_to_the_log, forms_from_elsewhere_are_refused);
-
-/// A browser: keeps cookies, and sends them back.
-struct Browser {
-    client: Client,
-    cookies: Vec<(String, String)>,
-}
-
-impl Browser {
-    fn at(address: SocketAddr) -> Self {
-        Self { client: Client::new(address), cookies: Vec::new() }
-    }
-
-    fn sending(&self) -> Client {
-        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        if cookies.is_empty() { self.client.clone() } else { self.client.with("cookie", &cookies.join("; ")) }
-    }
-
-    fn keep(&mut self, answer: Answer) -> Answer {
-        for (_, set) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
-            assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict"), "{set}");
-            let (name, value) = set.split(';').next().unwrap().split_once('=').unwrap();
-            self.cookies.retain(|(known, _)| known != name);
-            if !value.is_empty() {
-                self.cookies.push((name.to_owned(), value.to_owned()));
-            }
-        }
-        assert_eq!(answer.header("content-security-policy"), Some(CONTENT_POLICY));
-        answer
-    }
-
-    async fn get(&mut self, path: &str) -> Answer {
-        let answer = self.sending().get(path).await;
-        self.keep(answer)
-    }
-
-    async fn form(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let answer = self.sending().form(path, fields).await;
-        self.keep(answer)
-    }
-
-    async fn sign_in(&mut self, email: &str) {
-        let door = self.get("/sign-in").await.expect(200);
-        let fields = [("csrf", token(&door).as_str()), ("email", email), ("password", DEMO_PASSWORD)]
-            .map(|(k, v)| (k, v.to_owned()));
-        let fields: Vec<_> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
-        let answer = self.form("/sign-in", &fields).await.expect(303);
-        assert_eq!(answer.header("location"), Some("/patients"));
-    }
-}
-
-/// The token of a page's forms.
-fn token(page: &Answer) -> String {
-    page.body.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
-}
+on_both_databases!(
+    a_visit_from_the_door_to_the_log,
+    forms_from_elsewhere_are_refused,
+    a_demonstration_has_a_button_for_each_role,
+    what_is_offered_is_allowed,
+);
 
 async fn a_visit_from_the_door_to_the_log(site: Site) {
     let running = site.start().await;
     let mut browser = Browser::at(running.address);
-    assert_eq!(browser.get("/").await.expect(303).header("location"), Some("/patients"));
+    assert_eq!(browser.get("/").await.expect(303).header("location"), Some("/sign-in"));
     assert_eq!(browser.get("/patients").await.expect(303).header("location"), Some("/sign-in"));
     let door = browser.get("/sign-in").await.expect(200);
     let wrong =

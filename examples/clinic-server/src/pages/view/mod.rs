@@ -1,0 +1,19 @@
+//! What pages show: values that a release gave, already turned into words. One file per page.
+
+mod api_docs;
+mod chart;
+mod frame;
+mod logger;
+mod patients;
+mod problem;
+mod shown;
+mod sign_in;
+
+pub use api_docs::{ApiDocsPage, ApiOperation, ApiPart};
+pub use chart::{ChartPage, ChartPart, ChartPerson};
+pub use frame::{Frame, NavLink, PersonBadge, Section};
+pub use logger::{LogEntry, LoggerPage, Verdict};
+pub use patients::{Asked, PatientRow, PatientsPage, Results};
+pub use problem::ProblemPage;
+pub use shown::Shown;
+pub use sign_in::{DemoDoor, DemoRole, SignInPage};
