@@ -1,7 +1,8 @@
 //! The audit seam: what is recorded, and the promise of a sink.
 
 use crate::{
-    Action, Actor, Ask, ClinicId, CorrelationId, NotDurable, Part, Purpose, Receipt, SessionId, TraceContext,
+    Action, Actor, Ask, ClinicId, CorrelationId, Justification, NotDurable, Part, Purpose, Receipt,
+    SessionId, TraceContext,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,7 @@ impl fmt::Display for AuditEventId {
     }
 }
 
-/// One fact about an access. It names records by id and fields by name, and holds no field's value.
+/// One fact about an access. It names records by id and fields by name, and holds no field's value but the reason for breaking the glass.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuditEvent {
     /// Its identity.
@@ -51,6 +52,9 @@ pub struct AuditEvent {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
+    /// In whose words: the reason that was given for emergency access. Who may read the log may not read it for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub justification: Option<Justification>,
     /// From which address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<IpAddr>,
@@ -94,6 +98,7 @@ impl AuditEvent {
             clinic,
             location: None,
             purpose: None,
+            justification: None,
             source: None,
             session: None,
             trace: None,

@@ -14,6 +14,11 @@ async fn booking_in_memory() {
 }
 
 #[tokio::test]
+async fn emergency_access_in_memory() {
+    testing::emergency_access(|door: StorageDoor| async { MemoryStore::new(door) }).await;
+}
+
+#[tokio::test]
 async fn audit_in_memory() {
     let stored = async |sink: &MemoryAudit| sink.events().iter().map(|event| event.id).collect();
     testing::audit_sink(MemoryAudit::default(), stored).await;

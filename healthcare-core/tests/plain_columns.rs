@@ -3,14 +3,15 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use healthcare_core::{
-    AllergyIntolerance, Appointment, Clinic, Condition, Encounter, Immunization, Location, MedicationRequest,
-    Observation, Patient, PlainColumn, Practitioner, Procedure, Record, Service,
+    AllergyIntolerance, Appointment, BreakGlass, Clinic, Condition, Encounter, Immunization, Location,
+    MedicationRequest, Observation, Patient, PlainColumn, Practitioner, Procedure, Record, Service,
 };
 
 const VISIT: &str = "an id: which of the person's visits it belongs to, and nothing of what was found";
 const TREATS: &str = "an id: the relation by which a practitioner may see the chart is found by it";
 const PLACE: &str = "an id of a place; the person is known to the clinic as such";
 const CLOCK: &str = "availability and listings are computed from it; that somebody has an appointment is the price, what for is sealed";
+const GLASS: &str = "an id or a time: whether the glass is open is asked before anything is opened; why it was broken is sealed";
 const HOUSE: &str = "says nothing of a patient: what a clinic tells everyone about itself";
 
 const REASONS: &[(&str, &str, &str)] = &[
@@ -54,6 +55,13 @@ const REASONS: &[(&str, &str, &str)] = &[
     ("allergy_intolerance", "encounter_id", VISIT),
     ("procedure", "encounter_id", VISIT),
     ("immunization", "encounter_id", VISIT),
+    ("break_glass", "user_id", GLASS),
+    ("break_glass", "starts", GLASS),
+    ("break_glass", "ends", GLASS),
+    ("break_glass", "ended_at", GLASS),
+    ("break_glass", "ended_by", GLASS),
+    ("break_glass", "reviewed_at", GLASS),
+    ("break_glass", "reviewed_by", GLASS),
 ];
 
 fn columns<T: Record>() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -75,6 +83,7 @@ fn every_plain_column_has_its_reason() {
         .chain(columns::<AllergyIntolerance>())
         .chain(columns::<Procedure>())
         .chain(columns::<Immunization>())
+        .chain(columns::<BreakGlass>())
         .collect();
     let reasoned: Vec<_> = REASONS.iter().map(|(kind, column, _)| (*kind, *column)).collect();
     assert_eq!(declared, reasoned);

@@ -62,6 +62,7 @@ const CLINIC_WORDS: &[&str] = &[
     "allergy_intolerance",
     "procedure",
     "immunization",
+    "break_glass",
     "claim",
     "subject_key",
     "blind_index",

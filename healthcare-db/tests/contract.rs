@@ -19,6 +19,12 @@ async fn sqlite_keeps_appointments() {
     testing::booking(|door| site.store(door)).await;
 }
 
+#[tokio::test]
+async fn sqlite_keeps_emergency_accesses() {
+    let site = Site::sqlite();
+    testing::emergency_access(|door| site.store(door)).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite_gives_one_slot_once() {
     let site = Site::sqlite();
@@ -38,6 +44,14 @@ async fn postgres_keeps_records() {
 async fn postgres_keeps_appointments() {
     let site = Site::postgres().await;
     testing::booking(|door| site.store(door)).await;
+    site.remove().await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: cargo xtask test"]
+async fn postgres_keeps_emergency_accesses() {
+    let site = Site::postgres().await;
+    testing::emergency_access(|door| site.store(door)).await;
     site.remove().await;
 }
 

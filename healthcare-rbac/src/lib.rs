@@ -7,6 +7,8 @@ mod secret;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 
+#[cfg(feature = "clinic")]
+pub mod break_glass;
 #[cfg(feature = "axum")]
 pub mod edge;
 pub mod login;

@@ -11,7 +11,7 @@ use healthcare_core::{
 use std::{collections::BTreeMap, fmt::Write as _};
 use uuid::Uuid;
 
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 16] = [
     "clinic",
     "location",
     "service",
@@ -25,6 +25,7 @@ const KINDS: [&str; 15] = [
     "allergy_intolerance",
     "procedure",
     "immunization",
+    "break_glass",
     "user",
     "audit",
 ];

@@ -174,6 +174,7 @@ fn event(
         of,
         location: context.location(),
         purpose: context.asked_purpose().cloned(),
+        justification: context.justification().cloned(),
         source: context.source(),
         session: context.session(),
         trace: context.trace().cloned(),

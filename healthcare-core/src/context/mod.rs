@@ -2,12 +2,14 @@
 
 mod actor;
 mod edge;
+mod justification;
 mod purpose;
 mod refusals;
 mod trace;
 
 pub use actor::{Actor, InvalidRole, Profile, Role};
 pub use edge::{Clues, Edge, Identity, Refused, System};
+pub use justification::{InvalidJustification, Justification};
 pub use purpose::{InvalidPurpose, Purpose};
 pub(crate) use refusals::Refusals;
 pub use trace::{InvalidTrace, TraceContext};
@@ -55,6 +57,7 @@ pub struct RequestContext {
     scope: ClinicScope,
     location: Option<Uuid>,
     purpose: Option<Purpose>,
+    justification: Option<Justification>,
     correlation: CorrelationId,
     trace: Option<TraceContext>,
     session: Option<SessionId>,
@@ -87,6 +90,21 @@ impl RequestContext {
     #[must_use]
     pub const fn asked_purpose(&self) -> Option<&Purpose> {
         self.purpose.as_ref()
+    }
+    /// What the caller gave as the reason, where one was asked for.
+    #[must_use]
+    pub const fn justification(&self) -> Option<&Justification> {
+        self.justification.as_ref()
+    }
+    /// The same request, asking for another purpose. Whether it may is the policy's to say, as for what a caller asks for itself.
+    #[must_use]
+    pub fn asking_for(&self, purpose: Purpose) -> Self {
+        Self { purpose: Some(purpose), ..self.clone() }
+    }
+    /// The same request, for this reason: every record of what it does holds it.
+    #[must_use]
+    pub fn because(&self, reason: Justification) -> Self {
+        Self { justification: Some(reason), ..self.clone() }
     }
     /// The request's id.
     #[must_use]

@@ -160,6 +160,12 @@ catalogue! {
     PhiDenied = "PHI_ACCESS_DENIED", 403, Hipaa, "Nothing permits you to see this patient's data.";
     /// Consent is missing or past.
     ConsentExpired = "CONSENT_EXPIRED", 403, Hipaa, "The patient's consent is missing or has expired.";
+    /// Too many emergency accesses are open at once.
+    BreakGlassLimit = "BREAK_GLASS_LIMIT", 429, Hipaa, "You have too many emergency accesses open: end one first.";
+    /// An emergency access that cannot make this step.
+    BreakGlassState = "BREAK_GLASS_STATE", 409, Hipaa, "This emergency access cannot make this step now.";
+    /// Who reviews is who did it.
+    BreakGlassOwn = "BREAK_GLASS_OWN_REVIEW", 403, Hipaa, "Somebody else must review this emergency access.";
     /// The record of the access could not be made durable, so there is no access.
     AuditUnavailable = "AUDIT_UNAVAILABLE", 503, Hipaa, "The access could not be recorded, so it was not given: try again.";
     /// Too many rows for one answer.

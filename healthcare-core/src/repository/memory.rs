@@ -3,8 +3,8 @@
 use super::{ChartReader, Criteria, Cursor, Guard, PageRequest, Reader, Searcher, TransactionView, Writer};
 use crate::{
     Access, AccessError, Change, ChartRows, Claim, ClinicId, Committed, Delete, Entry, Grant, Interval,
-    KindCount, List, OutboxMessage, Parts, Profile, Read, ReadChart, Record, Remember, Resource, Row,
-    RowFilter, Rows, Sealed, Search, StorageDoor, Term, Update, UserId, Write, WriteRow,
+    KindCount, List, OutboxMessage, Parts, Profile, Read, ReadChart, Record, Remember, RequestContext,
+    Resource, Row, RowFilter, Rows, Sealed, Search, StorageDoor, Term, Update, UserId, Write, WriteRow,
 };
 use async_trait::async_trait;
 use std::{
@@ -117,7 +117,7 @@ impl MemoryStore {
     }
 
     /// One page of the rows that `wanted` admits, in the order of `by`, then id. The cursor is a place in that order.
-    #[cfg(feature = "appointment")]
+    #[cfg(feature = "clinic")]
     pub(crate) fn list_where<T: Record, K: Ord>(
         &self,
         grant: &Grant<List<T>>,
@@ -142,6 +142,20 @@ impl MemoryStore {
         rest.truncate(limit);
         let next = rest.last().filter(|_| more).map(|(id, _)| Cursor::new(id.to_string()));
         Ok(Rows::page(rest.into_iter().map(|(_, sealed)| sealed).collect(), next))
+    }
+
+    /// Whether rows of one kind are as `wanted` says, and how many: for what is looked up before there is a grant.
+    #[cfg(feature = "clinic")]
+    pub(crate) fn look_up<T: Record, V>(
+        &self,
+        context: &RequestContext,
+        wanted: impl Fn(&T) -> Option<V>,
+    ) -> Result<Vec<V>, AccessError> {
+        let clinic = self.door.scope(context)?.clinic();
+        let range = (T::KIND, clinic, Uuid::nil())..=(T::KIND, clinic, Uuid::max());
+        let tables = self.tables();
+        let rows = tables.rows.range(range).filter_map(|(_, stored)| stored.row.downcast_ref::<T>());
+        Ok(rows.filter_map(wanted).collect())
     }
 
     /// The claims on a resource that share an instant with `interval`, in order.

@@ -20,6 +20,8 @@
 mod audit;
 #[cfg(feature = "appointment")]
 mod booking;
+#[cfg(feature = "clinic")]
+mod emergency;
 #[cfg(feature = "clinical")]
 mod records;
 mod stage;
@@ -27,6 +29,8 @@ mod stage;
 pub use audit::audit_sink;
 #[cfg(feature = "appointment")]
 pub use booking::{booking, contention};
+#[cfg(feature = "clinic")]
+pub use emergency::emergency_access;
 #[cfg(feature = "clinical")]
 pub use records::{charting, records};
 pub use stage::{OpenPolicy, Stage};

@@ -1,6 +1,7 @@
 //! Repositories: the seams of healthcare-core over a [`Database`](crate::Database).
 
 mod appointments;
+mod break_glass;
 mod claims;
 mod filter;
 mod keys;

@@ -48,7 +48,7 @@ impl SqlStore {
     }
 }
 
-fn id_of(row: &crate::Row) -> Result<Vec<u8>, AccessError> {
+pub(super) fn id_of(row: &crate::Row) -> Result<Vec<u8>, AccessError> {
     Ok(row.get::<Uuid>(0)?.as_bytes().to_vec())
 }
 

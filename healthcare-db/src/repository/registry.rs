@@ -1,12 +1,12 @@
 //! Every statement of the repositories, for the tests that prepare and explain them on both databases.
 #![allow(clippy::unwrap_used)]
 
-use super::{claims, keys, outbox, relation, select::Select, store, write};
+use super::{break_glass, claims, keys, outbox, relation, select::Select, store, write};
 use crate::statement::{Clinic, Composed, House, Statement};
 use healthcare_core::{
-    AllergyIntolerance, Appointment, BlindToken, Clinic as ClinicRecord, Condition, Encounter, Immunization,
-    Interval, Location, MedicationRequest, Observation, Patient, PlainColumn, Practitioner, Procedure,
-    Profile, Record, RowFilter, Service, Value,
+    AllergyIntolerance, Appointment, BlindToken, BreakGlass, Clinic as ClinicRecord, Condition, Encounter,
+    Immunization, Interval, Location, MedicationRequest, Observation, Patient, PlainColumn, Practitioner,
+    Procedure, Profile, Record, RowFilter, Service, Value,
 };
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub(crate) const CLINIC: &[(&str, Statement<Clinic>)] = &[
     ("claims::PLACE", claims::PLACE),
     ("claims::TAKEN", claims::TAKEN),
     ("relation::TREATS", relation::TREATS),
+    ("break_glass::OPEN_UNTIL", break_glass::OPEN_UNTIL),
+    ("break_glass::OPEN_COUNT", break_glass::OPEN_COUNT),
 ];
 
 pub(crate) const HOUSE: &[(&str, Statement<House>)] = &[
@@ -53,6 +55,7 @@ pub(crate) fn composed() -> Vec<(String, Composed)> {
     kind::<AllergyIntolerance>(&mut all);
     kind::<Procedure>(&mut all);
     kind::<Immunization>(&mut all);
+    kind::<BreakGlass>(&mut all);
     for size in [1, 8] {
         let columns = &["kind", "field", "token", "record_id"];
         all.push((
@@ -65,6 +68,8 @@ pub(crate) fn composed() -> Vec<(String, Composed)> {
         ));
     }
     within(&mut all);
+    let waiting = break_glass::unreviewed(Select::of::<BreakGlass>(&filter()).unwrap());
+    all.push(("break_glass unreviewed".to_owned(), waiting.build().unwrap().0));
     all
 }
 

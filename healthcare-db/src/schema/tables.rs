@@ -33,6 +33,7 @@ pub const CLINIC_TABLES: &[ClinicTable] = &[
     record("allergy_intolerance"),
     record("procedure"),
     record("immunization"),
+    record("break_glass"),
     plain("claim"),
     plain("subject_key"),
     plain("blind_index"),

@@ -23,6 +23,8 @@ fn row(table: &str, clinic: ClinicId, columns: &[(String, String)], dialect: Dia
     let value = |(name, kind): &(String, String)| match (name.as_str(), kind.to_lowercase().as_str()) {
         ("clinic_id" | "id" | "subject_id", _) => uuid(id),
         (name, _) if name.ends_with("_id") => uuid(id),
+        // Somebody else.
+        (name, _) if name.ends_with("_by") => uuid(Uuid::max()),
         (_, "text") => "'x'".to_owned(),
         (_, "boolean") => "true".to_owned(),
         ("ends" | "ends_at", "timestamp with time zone") => "'2026-01-02Z'::timestamptz".to_owned(),

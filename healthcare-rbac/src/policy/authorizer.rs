@@ -1,6 +1,6 @@
 //! The policy as the gate asks it.
 
-use super::{Explanation, Policy, PolicyError, Schema, decide::Decider};
+use super::{EmergencySource, Explanation, Policy, PolicyError, Schema, decide::Decider};
 use async_trait::async_trait;
 use healthcare_core::{Ask, Authorizer, Decision, RelationSource, RequestContext, Undecided};
 use std::{
@@ -15,13 +15,21 @@ use std::{
 pub struct PolicyAuthorizer {
     policy: Arc<RwLock<Arc<Policy>>>,
     relations: Arc<dyn RelationSource>,
+    emergencies: Option<Arc<dyn EmergencySource>>,
 }
 
 impl PolicyAuthorizer {
     /// An authorizer by this policy.
     #[must_use]
     pub fn new(policy: Policy, relations: Arc<dyn RelationSource>) -> Self {
-        Self { policy: Arc::new(RwLock::new(Arc::new(policy))), relations }
+        Self { policy: Arc::new(RwLock::new(Arc::new(policy))), relations, emergencies: None }
+    }
+
+    /// Gives emergency access where this source says that the glass is broken. Without one nobody has any.
+    #[must_use]
+    pub fn with_emergencies(mut self, source: Arc<dyn EmergencySource>) -> Self {
+        self.emergencies = Some(source);
+        self
     }
 
     /// The policy in force.
@@ -70,7 +78,16 @@ impl PolicyAuthorizer {
     }
 
     fn decider<'d>(&'d self, policy: &'d Policy, context: &'d RequestContext, ask: &'d Ask) -> Decider<'d> {
-        Decider { policy, relations: &*self.relations, context, ask, related: None, trace: None }
+        Decider {
+            policy,
+            relations: &*self.relations,
+            emergencies: self.emergencies.as_deref(),
+            context,
+            ask,
+            emergency: false,
+            related: None,
+            trace: None,
+        }
     }
 }
 

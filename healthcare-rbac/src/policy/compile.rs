@@ -1,7 +1,7 @@
 //! From text to table. Everything is resolved here, so that a decision cannot meet a name it does not know.
 
 use super::{
-    PolicyError, Schema,
+    EMERGENCY_PURPOSE, PolicyError, Schema,
     file::{self, File, RoleText, Word},
     schema::Kind,
     table::{ACTIONS, Allowance, Cell, Policy, Prohibition, RoleRow, When, action_at},
@@ -23,9 +23,6 @@ impl Policy {
         Self::load(Self::CLINIC, Schema::clinic())
     }
 }
-
-/// Emergency access is not a purpose a role can simply have.
-const EMERGENCY: &str = "ETREAT";
 
 impl Policy {
     /// Loads a policy for the records of `schema`.
@@ -77,6 +74,7 @@ struct Draft {
     allow: Vec<(When, FieldSet, Arc<str>)>,
     deny: Vec<Prohibition>,
     never: FieldSet,
+    emergency: Vec<(FieldSet, Arc<str>)>,
 }
 
 impl<'t> Compiler<'t> {
@@ -97,8 +95,12 @@ impl<'t> Compiler<'t> {
         }
         let (mut rows, mut cells) = (Vec::new(), Vec::new());
         for (name, role) in &self.file.roles {
-            let row = self.role(name, role)?;
+            let mut row = self.role(name, role)?;
             let drafts = self.drafts(name)?;
+            row.emergency = drafts.iter().any(|draft| !draft.emergency.is_empty());
+            if row.emergency && role.system {
+                return Err(self.wrong(name, "a job of the system has no emergencies"));
+            }
             if !role.is_abstract {
                 cells.extend(self.seal(name, role, drafts)?);
                 rows.push(row);
@@ -122,11 +124,17 @@ impl<'t> Compiler<'t> {
                 .wrong(name, "every role lists its purposes, the default first; an abstract one has none"));
         }
         let purposes = role.purposes.iter().map(|code| self.known_purpose(code)).collect::<Result<_, _>>()?;
-        Ok(RoleRow { name: parsed, about: role.about.get_ref().trim().into(), system: role.system, purposes })
+        Ok(RoleRow {
+            name: parsed,
+            about: role.about.get_ref().trim().into(),
+            system: role.system,
+            purposes,
+            emergency: false,
+        })
     }
 
     fn purpose(&self, code: &Word) -> Result<Purpose, PolicyError> {
-        if code.get_ref() == EMERGENCY {
+        if code.get_ref() == EMERGENCY_PURPOSE {
             return Err(
                 self.wrong(code, "ETREAT is emergency access: it takes break-glass, which no role can list")
             );
@@ -201,6 +209,10 @@ impl<'t> Compiler<'t> {
                 let id: Arc<str> = format!("{}.deny.{number}", from.get_ref()).into();
                 self.deny(rule.get_ref(), &id, &mut drafts)?;
             }
+            for (number, rule) in (1..).zip(&role.emergency) {
+                let id: Arc<str> = format!("{}.emergency.{number}", from.get_ref()).into();
+                self.emergency(rule.get_ref(), &id, &mut drafts)?;
+            }
         }
         Ok(drafts)
     }
@@ -212,6 +224,33 @@ impl<'t> Compiler<'t> {
             for action in self.actions(&rule.actions)? {
                 if let Some(draft) = drafts.get_mut(at * ACTIONS + action) {
                     draft.allow.push((when.clone(), hidden, Arc::clone(id)));
+                }
+            }
+        }
+        self.every_field_is_somewhere(&rule.on, &rule.hide)
+    }
+
+    fn emergency(
+        &self,
+        rule: &'t file::Allow,
+        id: &Arc<str>,
+        drafts: &mut [Draft],
+    ) -> Result<(), PolicyError> {
+        if let Some(when) = &rule.when {
+            return Err(
+                self.wrong(when, "the condition of an emergency rule is the broken glass: leave `when` out")
+            );
+        }
+        for word in &rule.actions {
+            if !["read", "list", "read-chart"].contains(&word.get_ref().as_str()) {
+                return Err(self.wrong(word, "in an emergency it is read: read, list and read-chart"));
+            }
+        }
+        for (at, kind) in self.kinds(&rule.on, false)? {
+            let hidden = self.fields(kind, &rule.hide, rule.on.len() > 1)?;
+            for action in self.actions(&rule.actions)? {
+                if let Some(draft) = drafts.get_mut(at * ACTIONS + action) {
+                    draft.emergency.push((hidden, Arc::clone(id)));
                 }
             }
         }
@@ -328,9 +367,9 @@ impl<'t> Compiler<'t> {
         let kinds = self.schema.kinds.iter().flat_map(|kind| std::iter::repeat_n(kind, ACTIONS));
         let mut cells = Vec::with_capacity(drafts.len());
         for (kind, draft) in kinds.zip(drafts) {
-            let mut allow = Vec::with_capacity(draft.allow.len());
-            for (when, hidden, rule) in draft.allow {
-                let hidden = hidden.union(draft.never);
+            let Draft { allow, deny, never, emergency } = draft;
+            let mut allowance = |(when, hidden, rule): (When, FieldSet, Arc<str>)| {
+                let hidden = hidden.union(never);
                 if !role.phi && hidden.names(kind.fields).count() < kind.fields.len() {
                     let problem =
                         format!("`phi = false`, but rule {rule} shows protected fields of `{}`", kind.name);
@@ -338,9 +377,15 @@ impl<'t> Compiler<'t> {
                 }
                 let parts =
                     Arc::clone(parts.entry((kind.name, hidden)).or_insert_with(|| part(kind, hidden).into()));
-                allow.push(Allowance { when, hidden, parts, rule });
-            }
-            cells.push(Cell { allow: allow.into(), deny: draft.deny.into(), never: draft.never });
+                Ok(Allowance { when, hidden, parts, rule })
+            };
+            let emergency = emergency.into_iter().map(|(hidden, rule)| (When::Always, hidden, rule));
+            cells.push(Cell {
+                emergency: emergency.map(&mut allowance).collect::<Result<_, _>>()?,
+                allow: allow.into_iter().map(&mut allowance).collect::<Result<_, _>>()?,
+                deny: deny.into(),
+                never,
+            });
         }
         Ok(cells)
     }

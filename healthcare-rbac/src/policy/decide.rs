@@ -5,11 +5,14 @@
 //! - Allow rules that hold for every row asked for give all of them; of their hidden fields only those that all of them hide
 //!   stay hidden. Without such a rule, the rows are those that any rule's condition admits, and what any of them hides is
 //!   hidden: a filter cannot say which row came by which rule.
+//! - In an emergency what the roles' rules for emergencies give of the one person is given besides what they give anyway.
 //! - A chart, and a job's change, carry rows of several kinds: each kind is decided for itself and given or left out.
 
 use super::{
+    EmergencySource,
     compile::part,
-    table::{Allowance, Cell, Policy, When, action_at},
+    emergency::{BREAK_GLASS, EMERGENCY_PURPOSE},
+    table::{Allowance, Cell, Policy, RoleRow, When, action_at},
 };
 use healthcare_core::{
     Action, Actor, Ask, Decision, Denial, ErrorCode, FieldSet, Part, Profile, Purpose, RelationSource,
@@ -61,8 +64,11 @@ enum Holds {
 pub(super) struct Decider<'d> {
     pub(super) policy: &'d Policy,
     pub(super) relations: &'d dyn RelationSource,
+    pub(super) emergencies: Option<&'d dyn EmergencySource>,
     pub(super) context: &'d RequestContext,
     pub(super) ask: &'d Ask,
+    /// The glass is broken for the person asked about.
+    pub(super) emergency: bool,
     /// The answer of the relation seam, once it was asked.
     pub(super) related: Option<bool>,
     pub(super) trace: Option<Vec<Reason>>,
@@ -88,7 +94,14 @@ impl<'d> Decider<'d> {
         if roles.is_empty() {
             return Ok(deny(ErrorCode::AccessDenied, "the actor has no role of this policy"));
         }
-        let Some(purpose) = self.purpose(roles, kind, action) else {
+        let asked = self.context.asked_purpose().filter(|purpose| purpose.as_str() == EMERGENCY_PURPOSE);
+        if asked.is_some() {
+            if let Some(denied) = self.no_emergency(roles).await? {
+                return Ok(denied);
+            }
+            self.emergency = true;
+        }
+        let Some(purpose) = asked.or_else(|| self.purpose(roles, kind, action)) else {
             return Ok(deny(ErrorCode::PurposeDenied, "no role of the actor may act for this purpose"));
         };
         let decision = self.cell(roles, purpose, kind, action).await?;
@@ -100,7 +113,10 @@ impl<'d> Decider<'d> {
             }
             _ => terms,
         };
-        Ok(Decision::Allow(terms.for_purpose(Some(purpose.clone()))))
+        let terms = terms.for_purpose(Some(purpose.clone()));
+        // The beginning of an emergency is recorded like the rest of it.
+        let begins = self.ask.action == Action::Create && self.ask.kind == BREAK_GLASS;
+        Ok(Decision::Allow(if self.emergency || begins { terms.as_emergency() } else { terms }))
     }
 
     /// The roles that count: known, and for people or for jobs as the actor is.
@@ -141,8 +157,11 @@ impl<'d> Decider<'d> {
         let policy = self.policy;
         // Deny rules of every role count, whatever it is done for: no choice of purpose gets around one.
         let cells = || roles.iter().filter_map(move |role| policy.cell(*role, kind, action));
-        let acting =
-            |role: &&usize| policy.role_rows.get(**role).is_some_and(|row| row.purposes.contains(purpose));
+        let emergency = self.emergency;
+        let acting = |role: &&usize| {
+            let lists = |row: &RoleRow| emergency || row.purposes.contains(purpose);
+            policy.role_rows.get(**role).is_some_and(lists)
+        };
         let acting = roles.iter().filter(acting).filter_map(move |role| policy.cell(*role, kind, action));
         for prohibition in cells().flat_map(|cell| &cell.deny) {
             // An error here is an error of the whole decision, and so a denial.
@@ -175,11 +194,12 @@ impl<'d> Decider<'d> {
         never: FieldSet,
     ) -> Result<Option<Terms>, Undecided> {
         let (mut best, mut failed): (Option<(&Allowance, FieldSet)>, _) = (None, None);
+        let emergency = self.emergency;
         for conditional in [false, true] {
             if conditional && best.is_some_and(|(_, hidden)| hidden == never) {
                 break;
             }
-            for rule in cells.clone().flat_map(|cell| &cell.allow) {
+            for rule in cells.clone().flat_map(|cell| cell.allowances(emergency)) {
                 if conditional == matches!(rule.when, When::Always) {
                     continue;
                 }
@@ -216,7 +236,7 @@ impl<'d> Decider<'d> {
         never: FieldSet,
     ) -> Result<Decision, Undecided> {
         let (mut filters, mut hidden, mut first) = (Vec::new(), never, None);
-        for rule in cells.flat_map(|cell| &cell.allow) {
+        for rule in cells.flat_map(|cell| cell.allowances(false)) {
             if let Holds::Rows(filter) = self.holds(&rule.when).await? {
                 self.note(&rule.rule, Effect::Allowed, "");
                 first = first.or(Some(rule));

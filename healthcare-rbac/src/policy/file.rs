@@ -63,6 +63,9 @@ pub(super) struct RoleText {
     pub(super) allow: Vec<Spanned<Allow>>,
     #[serde(default)]
     pub(super) deny: Vec<Spanned<Deny>>,
+    /// What it may read of one person for whom it has broken the glass.
+    #[serde(default)]
+    pub(super) emergency: Vec<Spanned<Allow>>,
 }
 
 const fn yes() -> bool {

@@ -3,6 +3,7 @@
 mod authorizer;
 mod compile;
 mod decide;
+mod emergency;
 mod error;
 mod file;
 mod reach;
@@ -11,6 +12,7 @@ mod table;
 
 pub use authorizer::PolicyAuthorizer;
 pub use decide::{Effect, Explanation, Reason};
+pub use emergency::{EMERGENCY_PURPOSE, EmergencySource};
 pub use error::PolicyError;
 pub use reach::Reach;
 pub use schema::{InvalidSchema, Schema};

@@ -87,8 +87,8 @@ impl Schema {
     #[must_use]
     pub fn clinic() -> Self {
         use healthcare_core::{
-            AllergyIntolerance, Appointment, Clinic, Condition, Encounter, Immunization, Location,
-            MedicationRequest, Observation, Patient, Practitioner, Procedure, Service,
+            AllergyIntolerance, Appointment, BreakGlass, Clinic, Condition, Encounter, Immunization,
+            Location, MedicationRequest, Observation, Patient, Practitioner, Procedure, Service,
         };
         Self::new()
             .record::<Clinic>()
@@ -104,6 +104,7 @@ impl Schema {
             .charted::<AllergyIntolerance>()
             .charted::<Procedure>()
             .charted::<Immunization>()
+            .record::<BreakGlass>()
             .named("user")
             .named("audit")
     }

@@ -20,15 +20,32 @@ pub(super) struct RoleRow {
     pub(super) about: Box<str>,
     pub(super) system: bool,
     pub(super) purposes: Box<[Purpose]>,
+    pub(super) emergency: bool,
+}
+
+impl RoleRow {
+    pub(super) const fn breaks_glass(&self) -> bool {
+        self.emergency
+    }
 }
 
 /// Everything the policy says about one role, kind and action.
 #[derive(Default)]
 pub(super) struct Cell {
     pub(super) allow: Box<[Allowance]>,
+    /// What holds for one person while the glass is broken, besides.
+    pub(super) emergency: Box<[Allowance]>,
     pub(super) deny: Box<[Prohibition]>,
     /// Fields that are hidden whatever an allowance says.
     pub(super) never: FieldSet,
+}
+
+impl Cell {
+    /// The rules that allow, those for emergencies first: where one hides nothing the others are not looked at.
+    pub(super) fn allowances(&self, emergency: bool) -> impl Iterator<Item = &Allowance> {
+        let besides: &[Allowance] = if emergency { &self.emergency } else { &[] };
+        besides.iter().chain(&self.allow)
+    }
 }
 
 pub(super) struct Allowance {
@@ -104,6 +121,12 @@ impl Policy {
     #[must_use]
     pub fn purposes(&self, role: &Role) -> &[Purpose] {
         self.roles.get(role).and_then(|at| self.role_rows.get(*at)).map_or(&[], |row| &row.purposes)
+    }
+
+    /// Whether a role may break the glass: it has rules for emergencies.
+    #[must_use]
+    pub fn breaks_glass(&self, role: &Role) -> bool {
+        self.roles.get(role).and_then(|at| self.role_rows.get(*at)).is_some_and(RoleRow::breaks_glass)
     }
 
     /// SHA-256 of the text it was loaded from.
