@@ -20,5 +20,5 @@ pub use checkpoint::{Checkpoint, CheckpointError, CheckpointKey, CheckpointSigne
 pub use cipher::BodyCipher;
 pub use error::{CipherError, Fault, OpenError, ReadError};
 pub use log::{AuditLog, LogBuilder, LogHead, Recovery};
-pub use read::{AuditReader, Entry, Page, Query};
+pub use read::{AuditReader, Entry, OutcomeClass, Page, Query};
 pub use reconcile::{Reconciler, Reconciliation, Suspects};

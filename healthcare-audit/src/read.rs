@@ -6,9 +6,9 @@ use crate::{
     frame::Frame,
     log::{Archive, FileArchive},
 };
-use healthcare_core::{AuditEvent, AuditEventId, ClinicId, CorrelationId, Outcome, UserId};
+use healthcare_core::{Action, AuditEvent, AuditEventId, ClinicId, CorrelationId, Outcome, UserId};
 use jiff::Timestamp;
-use std::{path::Path, sync::Arc};
+use std::{borrow::Cow, path::Path, sync::Arc};
 use uuid::Uuid;
 
 /// Most entries on one page.
@@ -22,16 +22,62 @@ pub struct Query {
     clinic: ClinicId,
     subject: Option<Uuid>,
     user: Option<UserId>,
+    action: Option<Action>,
+    kind: Option<Cow<'static, str>>,
+    outcome: Option<OutcomeClass>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
     before: u64,
     limit: usize,
     budget: u64,
 }
 
+healthcare_core::code_enum! {
+    /// What came of an event, in three words.
+    pub enum OutcomeClass {
+        /// Something was given, written or let in.
+        Given = "given",
+        /// Somebody was refused, or a sign-in failed.
+        Refused = "refused",
+        /// Neither: nothing was there, a grant was dropped, somebody signed out.
+        Other = "other",
+    }
+}
+
+impl OutcomeClass {
+    /// The class of an outcome.
+    #[must_use]
+    pub fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Allowed | Outcome::Disclosed { .. } | Outcome::Written { .. } => Self::Given,
+            Outcome::Denied(_) | Outcome::Withheld | Outcome::Refused { .. } => Self::Refused,
+            Outcome::Noted(code) if code == "signed-in" => Self::Given,
+            Outcome::Noted(code) if REFUSALS.iter().any(|end| code.ends_with(end)) => Self::Refused,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// How the codes of what is noted end when somebody was kept out.
+const REFUSALS: [&str; 3] = ["-failed", "-refused", "-reuse"];
+
 impl Query {
     /// The latest events of a clinic.
     #[must_use]
     pub const fn new(clinic: ClinicId) -> Self {
-        Self { clinic, subject: None, user: None, before: u64::MAX, limit: 100, budget: BUDGET }
+        Self {
+            clinic,
+            subject: None,
+            user: None,
+            action: None,
+            kind: None,
+            outcome: None,
+            from: None,
+            to: None,
+            before: u64::MAX,
+            limit: 100,
+            budget: BUDGET,
+        }
     }
 
     /// Only what concerns this person: asked about, or among those disclosed.
@@ -45,6 +91,41 @@ impl Query {
     #[must_use]
     pub const fn user(mut self, user: UserId) -> Self {
         self.user = Some(user);
+        self
+    }
+
+    /// Only where this was done.
+    #[must_use]
+    pub const fn action(mut self, action: Action) -> Self {
+        self.action = Some(action);
+        self
+    }
+
+    /// Only with this kind of record.
+    #[must_use]
+    pub fn kind(mut self, kind: impl Into<Cow<'static, str>>) -> Self {
+        self.kind = Some(kind.into());
+        self
+    }
+
+    /// Only what came out so.
+    #[must_use]
+    pub const fn outcome(mut self, outcome: OutcomeClass) -> Self {
+        self.outcome = Some(outcome);
+        self
+    }
+
+    /// Only what happened at `from` or later.
+    #[must_use]
+    pub const fn from(mut self, from: Timestamp) -> Self {
+        self.from = Some(from);
+        self
+    }
+
+    /// Only what happened before `to`.
+    #[must_use]
+    pub const fn to(mut self, to: Timestamp) -> Self {
+        self.to = Some(to);
         self
     }
 
@@ -69,9 +150,20 @@ impl Query {
         self
     }
 
+    fn is_narrowed(&self) -> bool {
+        let who = self.subject.is_some() || self.user.is_some();
+        let what = self.action.is_some() || self.kind.is_some() || self.outcome.is_some();
+        who || what || self.from.is_some() || self.to.is_some()
+    }
+
     fn wants(&self, event: &AuditEvent) -> bool {
-        let by = self.user.is_none_or(|user| event.actor.user() == Some(user));
-        by && self.subject.is_none_or(|subject| concerns(event, subject))
+        self.user.is_none_or(|user| event.actor.user() == Some(user))
+            && self.action.is_none_or(|action| event.ask.action == action)
+            && self.kind.as_ref().is_none_or(|kind| event.ask.kind == *kind)
+            && self.outcome.is_none_or(|class| OutcomeClass::of(&event.outcome) == class)
+            && self.from.is_none_or(|from| event.at >= from)
+            && self.to.is_none_or(|to| event.at < to)
+            && self.subject.is_none_or(|subject| concerns(event, subject))
     }
 }
 
@@ -113,15 +205,21 @@ pub(crate) fn page(archive: &dyn Archive, cipher: &dyn BodyCipher, query: &Query
     if query.limit == 0 {
         return Ok(Page { entries, next: Some(query.before) });
     }
-    let narrowed = query.subject.is_some() || query.user.is_some();
+    let narrowed = query.is_narrowed();
+    let mut is_past = false;
     let next = archive.newest(query.clinic.as_uuid(), query.before, query.budget, &mut |frame| {
         let entry = open(frame, cipher);
+        // What was written before the period began did not happen in it, and nor did anything before that.
+        if query.from.is_some_and(|from| entry.written < from) {
+            is_past = true;
+            return true;
+        }
         if entry.event.as_ref().map_or(!narrowed, |event| query.wants(event)) {
             entries.push(entry);
         }
         entries.len() >= query.limit
     })?;
-    Ok(Page { entries, next })
+    Ok(Page { entries, next: next.filter(|_| !is_past) })
 }
 
 /// Opens an entry's body.
