@@ -86,8 +86,13 @@ fn logger() -> LoggerPage {
         number: number.into(),
         at: "2026-03-01T09:00:00Z".into(),
         time: "2026-03-01 09:00:00".into(),
-        who: "user 018f6c3e".into(),
-        what: "read patient 018f6c3e".into(),
+        who: "…ac120002".into(),
+        user: Some("018f6c3e-7b1a-7c3d-9e55-0242ac120002".into()),
+        roles: "DOCTOR".into(),
+        what: "read patient".into(),
+        target: String::new(),
+        about: "…ac120003".into(),
+        patient: Some("018f6c3e-7b1a-7c3d-9e55-0242ac120003".into()),
         purpose: "TREAT".into(),
         outcome: outcome.into(),
         tone,
@@ -100,6 +105,76 @@ fn logger() -> LoggerPage {
             entry("1203", "denied: role", "refused"),
             entry("1202", "written", ""),
         ],
+        filters: LogFilters::default(),
+        problem: None,
+        next: Some("/logger?after=1202".into()),
+        zone: "Europe/London".into(),
+    }
+}
+
+fn board() -> BoardPage {
+    let row = |id: &str, tone, patient, next| BoardRow {
+        id: id.into(),
+        version: 3,
+        from: "09:30".into(),
+        until: "10:00".into(),
+        patient,
+        chart: None,
+        service: value("Consultation"),
+        note: Some("<i>late</i>".into()),
+        status: "Waiting",
+        tone,
+        next,
+        others: vec![StepButton { step: "confirm", label: "Confirm" }],
+        may_cancel: true,
+    };
+    let start = StepButton { step: "start", label: "Start" };
+    let rows =
+        vec![row("1", "waiting", value("Ochoa, Luz"), Some(start)), row("2", "open", Shown::Hidden, None)];
+    BoardPage {
+        frame: frame(Section::Board),
+        day: BoardDay {
+            iso: "2026-03-09".into(),
+            words: "Monday, 9 March 2026".into(),
+            before: "2026-03-08".into(),
+            after: "2026-03-10".into(),
+            is_today: true,
+        },
+        colleagues: vec![Choice { value: "1".into(), label: "Dr. Erik Lindqvist".into(), chosen: true }],
+        with: "1".into(),
+        problem: Some("Somebody was faster.".into()),
+        unseen: vec!["note".into()],
+        columns: vec![BoardColumn { name: "Dr. Erik Lindqvist".into(), rows }],
+        idle: vec!["Dr. Claire Moreau".into()],
+        more: Some("cursor".into()),
+        next_day: None,
+        may_book: true,
+    }
+}
+
+fn booking(patient: Option<BookFor>) -> BookingPage {
+    let time = |about: Option<&str>| TimeChoice {
+        value: "2026-03-09T09:00:00Z@1".into(),
+        label: "09:00".into(),
+        about: about.map(Into::into),
+    };
+    BookingPage {
+        frame: frame(Section::Booking),
+        problem: Some("The time is taken.".into()),
+        alternatives: vec![time(Some("Mon 9 Mar, Dr. Erik Lindqvist"))],
+        patient,
+        asked: Asked::default(),
+        found: Some(patients().results.unwrap().rows),
+        colleagues: vec![Choice { value: "1".into(), label: "Dr. Erik Lindqvist".into(), chosen: true }],
+        offers: vec![Choice { value: "x-ray".into(), label: "X-ray, 15 minutes".into(), chosen: false }],
+        day: "2026-03-09".into(),
+        note: "\"quoted\"".into(),
+        key: "018f6c3e-7b1a-7c3d-9e55-0242ac120002".into(),
+        times: Some(Times {
+            about: "X-ray with Dr. Erik Lindqvist".into(),
+            days: vec![TimesDay { words: "Monday, 9 March 2026".into(), times: vec![time(None)] }],
+            later: "2026-03-16".into(),
+        }),
     }
 }
 
@@ -125,11 +200,15 @@ fn pages() -> Vec<(&'static str, String)> {
         code: "PATIENT_NOT_FOUND".into(),
         correlation: Some("018f6c3e-7b1a-7c3d-9e55-0242ac120002".into()),
     };
+    let whom = BookFor { id: "1".into(), name: value("Ochoa, Luz"), born: Shown::Absent, own: false };
     vec![
         ("sign-in", door(Some("E-mail and password do not match.".into())).render().unwrap()),
         ("patients", patients().render().unwrap()),
         ("chart", chart().render().unwrap()),
         ("logger", logger().render().unwrap()),
+        ("board", board().render().unwrap()),
+        ("booking", booking(None).render().unwrap()),
+        ("booking-for", booking(Some(whom)).render().unwrap()),
         ("problem", problem.render().unwrap()),
     ]
 }
@@ -148,6 +227,9 @@ fn pages_hold_nothing_that_their_policy_forbids() {
             html.matches("name=\"csrf\" value=\"c5rf\"").count(),
             "{name}"
         );
+        for script in html.split("<script").skip(1) {
+            assert!(script.starts_with(" src=\"/assets/board.js\" defer></script>"), "{name}");
+        }
         for input in html.split("<input").skip(1).filter(|input| !input.contains("type=\"hidden\"")) {
             let id = input.split("id=\"").nth(1).unwrap().split('"').next().unwrap();
             assert!(html.contains(&format!("<label for=\"{id}\"")), "{id} in {name} has no label");

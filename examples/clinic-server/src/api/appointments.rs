@@ -291,7 +291,7 @@ async fn repeated(
 }
 
 /// An error of the appointment service as a problem; a local time that is none is blamed on `time`.
-pub(super) fn book_problem(error: BookError, time: &'static str) -> Problem {
+pub(crate) fn book_problem(error: BookError, time: &'static str) -> Problem {
     let code = error.code();
     match error {
         BookError::Invalid(invalid) => Problem::field(invalid.field, invalid.problem),

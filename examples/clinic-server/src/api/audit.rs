@@ -32,6 +32,16 @@ pub(crate) struct AuditParams {
     pub(crate) patient_id: Option<String>,
     /// Only what this user did.
     pub(crate) user_id: Option<String>,
+    /// Only where this was done: `read`, `list`, `search`, `create`, `update`, `delete`, `read-chart` or `enter`.
+    pub(crate) action: Option<String>,
+    /// Only with this kind of record: `patient`, `appointment` …
+    pub(crate) kind: Option<String>,
+    /// Only what came out so: `given`, `refused` or `other`.
+    pub(crate) outcome: Option<String>,
+    /// Only what happened then or later, RFC 3339.
+    pub(crate) from: Option<String>,
+    /// Only what happened before, RFC 3339.
+    pub(crate) to: Option<String>,
     /// The most items, 1 to 200; 50 unless said otherwise.
     pub(crate) limit: Option<u32>,
     /// The `next` of the page before.
@@ -158,7 +168,32 @@ fn query(context: &RequestContext, asked: AuditParams) -> Result<LogQuery, Probl
     if let Some(before) = asked.after.and_then(|after| fields.parse("after", &after)) {
         query = query.before(before);
     }
+    query = what(query, &mut fields, (asked.action, asked.kind, asked.outcome));
+    if let Some(from) = asked.from.and_then(|from| fields.parse("from", &from)) {
+        query = query.from(from);
+    }
+    if let Some(to) = asked.to.and_then(|to| fields.parse("to", &to)) {
+        query = query.to(to);
+    }
     fields.finish(Some(query))
+}
+
+/// What was done, with what, and how it came out.
+fn what(
+    mut query: LogQuery,
+    fields: &mut crate::http::Fields,
+    (action, kind, outcome): (Option<String>, Option<String>, Option<String>),
+) -> LogQuery {
+    if let Some(action) = action.and_then(|action| fields.parse("action", &action)) {
+        query = query.action(action);
+    }
+    if let Some(kind) = kind.and_then(|kind| fields.text("kind", &kind, 1, 64)) {
+        query = query.kind(kind);
+    }
+    if let Some(outcome) = outcome.and_then(|outcome| fields.parse("outcome", &outcome)) {
+        query = query.outcome(outcome);
+    }
+    query
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {

@@ -12,14 +12,14 @@ mod patients;
 mod practitioners;
 mod record;
 
-pub(crate) use appointments::AppointmentView;
+pub(crate) use appointments::{AppointmentView, book_problem};
 pub(crate) use audit::{
     AuditParams, EntryView, VerdictView, entries as audit_entries, verdict as audit_verdict,
 };
 pub use audit::{AuditTrail, audit_trail};
 pub(crate) use clinics::read_clinic;
 pub use openapi::document;
-pub(crate) use patients::{PatientSearch, PatientView, find};
+pub(crate) use patients::{PatientSearch, PatientView, exists as patient_exists, find};
 pub(crate) use record::read_record;
 
 use crate::{App, http::by_caller};

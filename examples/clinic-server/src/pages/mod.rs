@@ -1,9 +1,14 @@
-//! Server-rendered pages: sign-in, patients with their charts, the audit log.
+//! Server-rendered pages: sign-in, day board, booking, patients with their charts, the audit log.
 
 mod api_docs;
 mod assets;
+mod board;
+mod board_row;
+mod booking;
 mod chart;
+mod diary;
 mod form;
+mod free;
 mod logger;
 mod nav;
 mod patients;
@@ -35,6 +40,9 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/sign-in", get(sign_in::page).post(sign_in::submit))
         .route("/sign-in/demo", post(sign_in::demo))
         .route("/sign-out", post(sign_in::leave))
+        .route("/board", get(board::page))
+        .route("/board/{id}/{step}", post(board::step))
+        .route("/appointments/new", get(booking::page).post(booking::submit))
         .route("/patients", get(patients::page).post(patients::search))
         .route("/patients/{id}", get(chart::page))
         .route("/api-docs", get(api_docs::page))

@@ -2,7 +2,7 @@
 
 use super::view::{NavLink, Section};
 use crate::App;
-use healthcare_core::{Action, Actor, Patient, Record};
+use healthcare_core::{Action, Actor, Appointment, Patient, Record};
 use healthcare_rbac::policy::Reach;
 
 /// One entry: its page, and what of the policy it needs.
@@ -24,10 +24,17 @@ const fn entry(
 }
 
 /// Every entry, in the order of the bar. The first that a role reaches is where it begins.
-const ENTRIES: [Entry; 2] = [
+const ENTRIES: [Entry; 4] = [
+    entry(Section::Board, "/board", "Day board", (Appointment::KIND, Action::List)),
+    entry(Section::Booking, "/appointments/new", "Book", (Appointment::KIND, Action::Create)),
     entry(Section::Patients, "/patients", "Patients", (Patient::KIND, Action::Search)),
     entry(Section::Logger, "/logger", "Audit log", ("audit", Action::List)),
 ];
+
+/// How far the actor's roles reach, by the policy in force.
+pub(super) fn reach(app: &App, actor: &Actor, kind: &str, action: Action) -> Reach {
+    app.policy.policy().reach(actor, kind, action)
+}
 
 /// What the actor is offered.
 pub(super) fn links(app: &App, actor: &Actor, section: Section) -> Vec<NavLink> {

@@ -68,7 +68,7 @@ impl SearchForm {
 }
 
 impl PatientRow {
-    fn of(patient: &PatientView) -> Self {
+    pub(super) fn of(patient: &PatientView) -> Self {
         Self {
             id: patient.id.clone(),
             name: name(patient),

@@ -1,13 +1,22 @@
 //! The pages, as a browser without scripts uses them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+mod board;
+mod booking;
 mod browser;
 #[path = "../common/mod.rs"]
 mod common;
+mod logger;
 mod roles;
 
+use board::{a_visit_is_taken_from_the_desk_to_its_end, what_a_role_does_not_see_of_the_board_is_said};
+use booking::{
+    of_two_who_choose_one_time_the_second_is_offered_others,
+    patients_book_for_themselves_and_others_not_at_all,
+};
 use browser::{Browser, token};
 use common::{Client, Site};
+use logger::an_access_is_found_by_patient_user_action_outcome_and_day;
 use roles::{a_demonstration_has_a_button_for_each_role, what_is_offered_is_allowed};
 
 on_both_databases!(
@@ -15,6 +24,11 @@ on_both_databases!(
     forms_from_elsewhere_are_refused,
     a_demonstration_has_a_button_for_each_role,
     what_is_offered_is_allowed,
+    a_visit_is_taken_from_the_desk_to_its_end,
+    what_a_role_does_not_see_of_the_board_is_said,
+    of_two_who_choose_one_time_the_second_is_offered_others,
+    patients_book_for_themselves_and_others_not_at_all,
+    an_access_is_found_by_patient_user_action_outcome_and_day,
 );
 
 async fn a_visit_from_the_door_to_the_log(site: Site) {

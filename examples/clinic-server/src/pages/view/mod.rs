@@ -1,6 +1,8 @@
 //! What pages show: values that a release gave, already turned into words. One file per page.
 
 mod api_docs;
+mod board;
+mod booking;
 mod chart;
 mod frame;
 mod logger;
@@ -10,9 +12,11 @@ mod shown;
 mod sign_in;
 
 pub use api_docs::{ApiDocsPage, ApiOperation, ApiPart};
+pub use board::{BoardColumn, BoardDay, BoardPage, BoardRow, Choice, StepButton};
+pub use booking::{BookFor, BookingPage, TimeChoice, Times, TimesDay};
 pub use chart::{ChartPage, ChartPart, ChartPerson};
 pub use frame::{Frame, NavLink, PersonBadge, Section};
-pub use logger::{LogEntry, LoggerPage, Verdict};
+pub use logger::{LogEntry, LogFilters, LoggerPage, Verdict};
 pub use patients::{Asked, PatientRow, PatientsPage, Results};
 pub use problem::ProblemPage;
 pub use shown::Shown;
