@@ -67,3 +67,34 @@ async fn a_hit_of_a_joined_node_allocates_nothing() {
     assert_eq!(allocation_counter::measure(look).count_total, 0);
     hearing.abort();
 }
+
+/// Room that is counted too small is a process that grows.
+#[test]
+fn an_entry_takes_no_more_than_it_weighs() {
+    const ENTRIES: usize = 10_000;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let policy = CachePolicy::of(TtlClass::Patient).build().unwrap();
+    let clinics: Vec<ClinicId> = (0..10).map(|_| ClinicId::random()).collect();
+    let key = |clinic: &ClinicId| BedKey { clinic: *clinic, patient: Uuid::now_v7() };
+    let keys: Vec<BedKey> = clinics.iter().cycle().take(ENTRIES).map(key).collect();
+    let beds: Cache<BedKey, [u8; 256]> =
+        Cache::builder(policy).capacity(64 << 20).clinic_share(1.0).build().unwrap();
+    let fill = || {
+        runtime.block_on(async {
+            for key in &keys {
+                beds.get_or_load(key, |_| async { Ok::<_, std::io::Error>([7; 256]) }).await.unwrap();
+            }
+        });
+        assert_eq!(beds.usage().entries, ENTRIES as u64);
+    };
+    let ours = allocation_counter::measure(fill).bytes_current / ENTRIES as i64;
+    let peer = moka::sync::Cache::builder().max_capacity(64 << 20).weigher(|_, _| 400).build();
+    let fill = || {
+        keys.iter().for_each(|key| peer.insert(key.clone(), std::sync::Arc::new([7u8; 256])));
+        peer.run_pending_tasks();
+    };
+    let theirs = allocation_counter::measure(fill).bytes_current / ENTRIES as i64;
+    println!("an entry of 256 bytes takes {ours} bytes, in moka alone {theirs}");
+    let weighs = beds.usage().weight / ENTRIES as u64;
+    assert!(u64::try_from(ours).unwrap() <= weighs, "{ours} bytes, weighed as {weighs}");
+}

@@ -13,19 +13,22 @@ use std::{
 };
 
 /// A value as it is kept. Times are nanoseconds of the node's monotonic clock.
+///
+/// In this order: what a hit reads comes first and lies together.
+#[repr(C)]
 pub(super) struct Entry<V> {
-    pub(super) value: Arc<V>,
-    pub(super) fence: Fence,
+    checked: Checked,
     pub(super) times: Times,
-    pub(super) weight: u32,
-    /// By which the quota knows it; zero while it is not kept.
-    pub(super) number: u64,
     /// It was expired in the shared tier before it came from there.
     is_expired: bool,
+    pub(super) weight: u32,
+    pub(super) value: Arc<V>,
+    pub(super) fence: Fence,
+    /// By which the quota knows it; zero while it is not kept.
+    pub(super) number: u64,
     pub(super) bond: Option<Box<Bond>>,
     /// After a failed load, when the next may be tried.
     retry_at: AtomicU64,
-    checked: Checked,
 }
 
 /// What else a value depends on, by names that other nodes know too, and up to where the shared tier had forgotten when it was
@@ -49,12 +52,13 @@ pub(super) struct Draft<V> {
 
 /// When a value changes its age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub(super) struct Times {
-    pub(super) begun: u64,
     pub(super) eager: u64,
     pub(super) stale: u64,
     pub(super) over: u64,
     pub(super) gone: u64,
+    pub(super) begun: u64,
 }
 
 /// How old a value is, in the sense of its policy.

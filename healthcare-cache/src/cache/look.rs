@@ -45,7 +45,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         let begun = inner.node.now();
         let mut found = inner.glance(key, begun);
         if inner.is_strict() {
-            found = inner.confirm(key, found).await;
+            found = Box::pin(inner.confirm(key, found)).await;
         }
         inner.count_look(&found, begun);
         match found {
@@ -53,7 +53,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
             Glance::Aging(entry, age) => return Look::Hit(Cached::new(entry, age == Age::Stale)),
             Glance::Over(_) | Glance::Absent(_) | Glance::Nothing => {}
         }
-        let answer = if inner.asks() { inner.seek(&[(key, &fence, Want::Any)]).await } else { None };
+        let answer = if inner.asks() { Box::pin(inner.seek(&[(key, &fence, Want::Any)])).await } else { None };
         if inner.asks() && answer.is_none() {
             inner.report.count(Count::SharedError);
         }

@@ -6,12 +6,14 @@ use crate::{
     CacheKey,
     report::{CacheReport, Count},
 };
+use foldhash::quality::RandomState;
 use moka::{notification::RemovalCause, sync::Cache as Moka};
 use std::{sync::Arc, time::Duration};
 
 /// What is kept: moka's room and choice of what to evict, with a share for each clinic.
 pub(super) struct Store<K, V> {
-    entries: Moka<K, Arc<Entry<V>>>,
+    // Seeded by chance for each cache as the standard library's is, and much cheaper for the short keys of a hit.
+    entries: Moka<K, Arc<Entry<V>>, RandomState>,
     quota: Arc<Quota<K>>,
     report: CacheReport,
 }
@@ -33,7 +35,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Store<K, V> {
             })
             // Frees what nobody asks for again. What may be served is decided by the entry, on our own clock.
             .time_to_live(longest)
-            .build();
+            .build_with_hasher(RandomState::default());
         Self { entries, quota, report }
     }
 

@@ -46,9 +46,10 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
         let now = self.inner.node.now();
         let mut found = self.inner.glance(key, now);
         if self.inner.is_strict() {
-            found = self.inner.confirm(key, found).await;
+            found = Box::pin(self.inner.confirm(key, found)).await;
         }
         self.inner.count_look(&found, now);
+        // What a hit does not need is apart, or each would carry some kilobytes about.
         match found {
             Glance::Fresh(entry) => Ok(Some(Cached::new(entry, false))),
             Glance::Absent(_) => Ok(None),
@@ -60,8 +61,8 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
                 self.inner.report.count(Count::FailSafe);
                 Ok(Some(Cached::new(entry, true)))
             }
-            Glance::Over(entry) => self.load(key, Some(entry), loader).await,
-            Glance::Nothing => self.load(key, None, loader).await,
+            Glance::Over(entry) => Box::pin(self.load(key, Some(entry), loader)).await,
+            Glance::Nothing => Box::pin(self.load(key, None, loader)).await,
         }
     }
 

@@ -99,7 +99,7 @@ async fn evictions_are_counted_by_cause() {
             .node(&node)
             .capacity(65_536)
             .clinic_share(share)
-            .weigher(|_: &BedKey, _: &u32| 4_000)
+            .weigher(|_: &BedKey, _: &u32| 3_800)
     };
     let shared: Cache<BedKey, u32> = build(0.5).value_max(5_000).build().unwrap();
     let alone: Cache<BedKey, u32> = build(1.0).value_max(5_000).build().unwrap();

@@ -13,7 +13,7 @@ fn policy() -> CachePolicy {
 #[tokio::test(start_paused = true)]
 async fn a_clinic_drives_out_its_own_oldest_and_nobody_elses() {
     let rig =
-        Rig::with(policy(), |builder| builder.capacity(1 << 20).weigher(|_, _| 4_096).clinic_share(0.25));
+        Rig::with(policy(), |builder| builder.capacity(1 << 20).weigher(|_, _| 3_904).clinic_share(0.25));
     for number in 0..20 {
         rig.quick(&key_of(2, 1, number)).await.unwrap();
     }
