@@ -69,7 +69,11 @@ pub(crate) fn print(rows: &[Row]) {
             );
             continue;
         }
-        let digits = usize::from(*ours_p50 < 100.0);
+        let digits = match ours_p50 {
+            p50 if *p50 < 1.0 => 4,
+            p50 if *p50 < 100.0 => 1,
+            _ => 0,
+        };
         println!(
             "| {area} | {name} | {ours_p50:.digits$}/{ours_p99:.digits$} {unit} | \
              {peer_p50:.digits$}/{peer_p99:.digits$} {unit}, {peer_name} | \

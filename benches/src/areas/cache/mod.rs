@@ -2,6 +2,7 @@
 //!
 //! hitbox is not a row: its moka backend keeps serialised bytes and decodes them at each hit, which is another work.
 
+mod kept;
 mod local;
 mod shared;
 mod subjects;
@@ -13,6 +14,7 @@ type Failure = Box<dyn Error>;
 
 pub(super) fn measures() -> Result<Vec<Measure>, Failure> {
     let mut all = local::measures()?;
+    all.extend(kept::measures()?);
     all.extend(shared::measures()?);
     Ok(all)
 }

@@ -98,7 +98,9 @@ pub(super) fn measures() -> Result<Vec<Measure>, Failure> {
 
 /// One worker carries the connections of both sides and keeps the nodes coherent while other rows are measured; callers are on the
 /// main thread, so each call of either side crosses to the worker and back.
+#[derive(Clone)]
 struct Site {
+    // Ended with the last side that needs it.
     server: Rc<Server>,
     runtime: Rc<Runtime>,
 }
@@ -106,11 +108,11 @@ struct Site {
 impl Site {
     fn connection(&self) -> Result<MultiplexedConnection, Failure> {
         let client = Client::open(self.server.url())?;
-        Ok(self.runtime.block_on(client.get_multiplexed_async_connection())?)
+        Ok(self.run(client.get_multiplexed_async_connection())?)
     }
 
-    fn held(&self) -> Rc<Runtime> {
-        Rc::clone(&self.runtime)
+    fn run<F: Future>(&self, work: F) -> F::Output {
+        self.runtime.block_on(work)
     }
 
     /// A node of its own, which hears the others while the runtime runs.
@@ -128,7 +130,7 @@ impl Site {
             .bound(bound)
             .build()?;
         self.runtime.spawn(coherence.run());
-        self.runtime.block_on(heard(&node));
+        self.run(heard(&node));
         check("the node hears itself", node.is_hearing())?;
         Ok(node)
     }
@@ -138,11 +140,11 @@ impl Site {
         let cache = cold(node)?;
         let loaded =
             (0..tags).fold(Loaded::new(letter(size)), |loaded, tag| loaded.tag(format!("ward:{tag}")));
-        self.runtime.block_on(cache.get_or_load(key, move |_| async move { Ok::<_, io::Error>(loaded) }))?;
+        self.run(cache.get_or_load(key, move |_| async move { Ok::<_, io::Error>(loaded) }))?;
         let end = Instant::now() + Duration::from_secs(5);
         // The fill goes on after the load has landed.
         while Instant::now() < end {
-            if self.runtime.block_on(read(&cold(node)?, key)) {
+            if self.run(read(&cold(node)?, key)) {
                 return Ok(());
             }
             thread::sleep(Duration::from_millis(2));
@@ -154,9 +156,9 @@ impl Site {
         let node = self.node(Duration::from_secs(3))?;
         let key = subjects::keys(1).pop().ok_or("no key")?;
         self.filled(&node, &key, size, tags)?;
-        let runtime = self.held();
+        let site = self.clone();
         Ok(Box::new(move || {
-            runtime.block_on(async {
+            site.run(async {
                 heard(&node).await;
                 let mut samples = Vec::with_capacity(64);
                 for _ in 0..64 {
@@ -176,11 +178,11 @@ impl Site {
         let mut connection = self.connection()?;
         let bytes = serde_json::to_vec(&letter(size))?;
         let name = format!("bare:{size}");
-        self.runtime.block_on(redis::cmd("SET").arg(&name).arg(bytes).exec_async(&mut connection))?;
-        let (runtime, mut get) = (self.held(), redis::cmd("GET"));
+        self.run(redis::cmd("SET").arg(&name).arg(bytes).exec_async(&mut connection))?;
+        let (site, mut get) = (self.clone(), redis::cmd("GET"));
         get.arg(&name);
         Ok(Box::new(move || {
-            runtime.block_on(async {
+            site.run(async {
                 let mut samples = Vec::with_capacity(64);
                 for _ in 0..64 {
                     let start = Instant::now();
@@ -201,9 +203,9 @@ impl Site {
         for key in &keys {
             self.filled(&node, key, 1 << 10, 0)?;
         }
-        let runtime = self.held();
+        let site = self.clone();
         Ok(Box::new(move || {
-            runtime.block_on(async {
+            site.run(async {
                 heard(&node).await;
                 let mut samples = Vec::with_capacity(8);
                 for _ in 0..8 {
@@ -228,12 +230,12 @@ impl Site {
         let mut mget = redis::cmd("MGET");
         for number in 0..100 {
             let name = format!("bare:many:{number}");
-            self.runtime.block_on(redis::cmd("SET").arg(&name).arg(&bytes).exec_async(&mut connection))?;
+            self.run(redis::cmd("SET").arg(&name).arg(&bytes).exec_async(&mut connection))?;
             mget.arg(name);
         }
-        let runtime = self.held();
+        let site = self.clone();
         Ok(Box::new(move || {
-            runtime.block_on(async {
+            site.run(async {
                 let mut samples = Vec::with_capacity(8);
                 for _ in 0..8 {
                     let start = Instant::now();
@@ -252,10 +254,10 @@ impl Site {
         for key in &keys {
             self.filled(&node, key, 1 << 10, 0)?;
         }
-        let runtime = self.held();
+        let site = self.clone();
         let ours: Side = Box::new(move || {
             let Ok(cache) = cold(&node) else { return Vec::new() };
-            runtime.block_on(async {
+            site.run(async {
                 heard(&node).await;
                 let start = Instant::now();
                 let mut tasks = JoinSet::new();
@@ -272,9 +274,9 @@ impl Site {
             })
         });
         let connection = self.connection()?;
-        let runtime = self.held();
+        let site = self.clone();
         let peer: Side = Box::new(move || {
-            runtime.block_on(async {
+            site.run(async {
                 let start = Instant::now();
                 let mut tasks = JoinSet::new();
                 for _ in 0..64 {
@@ -307,9 +309,9 @@ impl Site {
     fn purge(&self) -> Result<Side, Failure> {
         let cache = cold(&self.node(Duration::from_secs(3))?)?;
         let key = subjects::keys(1).pop().ok_or("no key")?;
-        let runtime = self.held();
+        let site = self.clone();
         Ok(Box::new(move || {
-            runtime.block_on(async {
+            site.run(async {
                 heard(cache.node()).await;
                 let mut samples = Vec::with_capacity(64);
                 for _ in 0..64 {
@@ -327,13 +329,13 @@ impl Site {
     fn heard(&self) -> Result<Measure, Failure> {
         let policy = CachePolicy::of(TtlClass::Patient).build()?;
         let here: Cache<ChartKey, Letter> =
-            Cache::builder(policy).node(&self.node(Duration::from_secs(30))?).shared(JsonCodec).build()?;
+            Cache::builder(policy).node(&self.node(Duration::from_secs(3))?).shared(JsonCodec).build()?;
         let there: Cache<ChartKey, Letter> =
-            Cache::builder(policy).node(&self.node(Duration::from_secs(30))?).shared(JsonCodec).build()?;
+            Cache::builder(policy).node(&self.node(Duration::from_secs(3))?).shared(JsonCodec).build()?;
         let key = subjects::keys(1).pop().ok_or("no key")?;
-        let runtime = self.held();
+        let site = self.clone();
         let ours: Side = Box::new(move || {
-            runtime.block_on(async {
+            site.run(async {
                 heard(here.node()).await;
                 heard(there.node()).await;
                 let mut samples = Vec::with_capacity(16);
@@ -365,9 +367,9 @@ impl Site {
                 samples
             })
         });
-        let (mut connection, runtime) = (self.connection()?, self.held());
+        let (mut connection, site) = (self.connection()?, self.clone());
         let peer: Side = Box::new(move || {
-            runtime.block_on(async {
+            site.run(async {
                 let mut samples = Vec::with_capacity(16);
                 for _ in 0..16 {
                     let start = Instant::now();
@@ -384,7 +386,7 @@ impl Site {
     fn away(&self) -> Result<Measure, Failure> {
         let side = |is_killed: bool| -> Result<Side, Failure> {
             let server = Rc::new(Server::start()?);
-            let other = Self { server: Rc::clone(&server), runtime: self.held() };
+            let other = Self { server: Rc::clone(&server), runtime: Rc::clone(&self.runtime) };
             let policy = CachePolicy::of(TtlClass::Patient).build()?;
             let cache: Cache<ChartKey, Letter> = Cache::builder(policy)
                 .node(&other.node(Duration::from_secs(3_600))?)
@@ -393,8 +395,7 @@ impl Site {
                 .build()?;
             let keys = subjects::keys(1_000);
             for key in &keys {
-                self.runtime
-                    .block_on(cache.get_or_load(key, |_| async { Ok::<_, io::Error>(letter(100)) }))?;
+                self.run(cache.get_or_load(key, |_| async { Ok::<_, io::Error>(letter(100)) }))?;
             }
             if is_killed {
                 server.kill();
@@ -417,7 +418,7 @@ impl Site {
 
     fn trips(&self) -> Result<Measure, Failure> {
         let server = Rc::new(Server::start()?);
-        let site = Self { server, runtime: self.held() };
+        let site = Self { server, runtime: Rc::clone(&self.runtime) };
         // Beats would be counted: an hour's bound sends none in the meantime.
         let node = site.node(Duration::from_secs(3_600))?;
         let key = subjects::keys(1).pop().ok_or("no key")?;
@@ -425,7 +426,7 @@ impl Site {
         let mut connection = site.connection()?;
         let mut calls = || -> Result<f64, Failure> {
             let info: String =
-                self.runtime.block_on(redis::cmd("INFO").arg("commandstats").query_async(&mut connection))?;
+                self.run(redis::cmd("INFO").arg("commandstats").query_async(&mut connection))?;
             let calls = |line: &str| {
                 line.strip_prefix("cmdstat_evalsha:calls=")
                     .and_then(|rest| rest.split(',').next()?.parse::<f64>().ok())
@@ -433,7 +434,7 @@ impl Site {
             Ok(info.lines().find_map(calls).unwrap_or(0.0))
         };
         let before = calls()?;
-        let hits = self.runtime.block_on(async {
+        let hits = self.run(async {
             let mut hits = 0;
             for _ in 0..100 {
                 hits += usize::from(read(&cold(&node)?, &key).await);
@@ -454,17 +455,15 @@ impl Site {
 
     fn bytes(&self) -> Result<Measure, Failure> {
         let server = Rc::new(Server::start()?);
-        let site = Self { server, runtime: self.held() };
+        let site = Self { server, runtime: Rc::clone(&self.runtime) };
         let key = subjects::keys(1).pop().ok_or("no key")?;
         site.filled(&site.node(Duration::from_secs(3))?, &key, 64 << 10, 0)?;
         let mut connection = site.connection()?;
         let names: Vec<String> =
-            self.runtime.block_on(redis::cmd("KEYS").arg("bench:*:v:*").query_async(&mut connection))?;
+            self.run(redis::cmd("KEYS").arg("bench:*:v:*").query_async(&mut connection))?;
         let mut bytes = 0;
         for name in &names {
-            bytes += self
-                .runtime
-                .block_on(redis::cmd("STRLEN").arg(name).query_async::<usize>(&mut connection))?;
+            bytes += self.run(redis::cmd("STRLEN").arg(name).query_async::<usize>(&mut connection))?;
         }
         let plain = serde_json::to_vec(&letter(64 << 10))?.len() as f64;
         check("one value is there", names.len() == 1)?;

@@ -49,6 +49,9 @@ pub(super) fn keys(count: usize) -> Vec<ChartKey> {
         .collect()
 }
 
+/// A value's weight as our own caches reckon it with `empty`: key, value and what an entry takes beside them.
+pub(super) const WEIGHT: u64 = 32 + 256 + 512;
+
 /// A cache with room for everything.
 pub(super) fn empty(node: &CacheNode, room: u64) -> Result<Cache<ChartKey, Chart>, Failure> {
     let policy = CachePolicy::of(TtlClass::Patient).build()?;
