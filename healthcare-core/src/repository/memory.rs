@@ -3,8 +3,8 @@
 use super::{ChartReader, Criteria, Cursor, Guard, PageRequest, Reader, Searcher, TransactionView, Writer};
 use crate::{
     Access, AccessError, Change, ChartRows, Claim, ClinicId, Committed, Delete, Entry, Grant, Interval,
-    KindCount, List, OutboxMessage, Parts, Profile, Read, ReadChart, Record, Remember, RequestContext,
-    Resource, Row, RowFilter, Rows, Sealed, Search, StorageDoor, Term, Update, UserId, Write, WriteRow,
+    KindCount, List, OutboxMessage, Parts, Profile, Read, ReadChart, Record, Remember, Resource, Row,
+    RowFilter, Rows, Sealed, Search, StorageDoor, Term, Update, UserId, Write, WriteRow,
 };
 use async_trait::async_trait;
 use std::{
@@ -148,7 +148,7 @@ impl MemoryStore {
     #[cfg(feature = "clinic")]
     pub(crate) fn look_up<T: Record, V>(
         &self,
-        context: &RequestContext,
+        context: &crate::RequestContext,
         wanted: impl Fn(&T) -> Option<V>,
     ) -> Result<Vec<V>, AccessError> {
         let clinic = self.door.scope(context)?.clinic();
