@@ -183,7 +183,7 @@ impl AppointmentPlugin for Moody {
             _ => Ok(()),
         }
     }
-    async fn after(&self, _: &DomainEvent) -> Result<(), PluginError> {
+    async fn after(&self, _: &DomainEvent, _: &serde_json::Value) -> Result<(), PluginError> {
         self.calls.fetch_add(100, Ordering::SeqCst);
         Ok(())
     }

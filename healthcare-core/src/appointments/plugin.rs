@@ -175,12 +175,13 @@ pub trait AppointmentPlugin: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// After the commit. The event names the appointment; whoever needs more reads it under a grant of their own.
+    /// After the commit, with the settings of the clinic at that time. The event names the appointment; whoever needs more reads it under a
+    /// grant of their own.
     ///
     /// # Errors
     /// [`PluginError`], to be called again later.
-    async fn after(&self, event: &DomainEvent) -> Result<(), PluginError> {
-        let _ = event;
+    async fn after(&self, event: &DomainEvent, settings: &Json) -> Result<(), PluginError> {
+        let _ = (event, settings);
         Ok(())
     }
 

@@ -120,8 +120,9 @@ impl Plugins {
     pub async fn notify(&self, event: &DomainEvent) -> Result<(), PluginError> {
         let Some(hook) = Hook::of(event) else { return Ok(()) };
         let mut result = Ok(());
-        for (plugin, _) in self.concerned(event.clinic, hook) {
-            let answer = match tokio::time::timeout(self.after_time_max, Fenced(plugin.after(event))).await {
+        for (plugin, settings) in self.concerned(event.clinic, hook) {
+            let after = Fenced(plugin.after(event, &settings));
+            let answer = match tokio::time::timeout(self.after_time_max, after).await {
                 Ok(answer) => {
                     answer.unwrap_or_else(|Panicked| Err(PluginError("the plugin panicked".into())))
                 }

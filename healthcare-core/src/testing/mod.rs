@@ -22,6 +22,8 @@ mod audit;
 mod booking;
 #[cfg(feature = "clinic")]
 mod emergency;
+#[cfg(feature = "appointment")]
+mod notices;
 #[cfg(feature = "clinical")]
 mod records;
 mod stage;
@@ -31,6 +33,8 @@ pub use audit::audit_sink;
 pub use booking::{booking, contention};
 #[cfg(feature = "clinic")]
 pub use emergency::emergency_access;
+#[cfg(feature = "appointment")]
+pub use notices::notices;
 #[cfg(feature = "clinical")]
 pub use records::{charting, records};
 pub use stage::{OpenPolicy, Stage};
