@@ -51,6 +51,8 @@ pub struct Job {
     pub tries_max: u32,
     /// How often it was given back without using a try.
     pub returns: u32,
+    /// How far an earlier start said it was, 0 to 100; 0 at the first, and after a revival.
+    pub progress: u8,
 }
 
 impl fmt::Debug for Job {

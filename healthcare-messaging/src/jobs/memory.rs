@@ -114,6 +114,7 @@ impl Stored {
             tries: self.tries,
             tries_max: self.tries_max,
             returns: self.returns,
+            progress: self.progress,
         }
     }
 }

@@ -174,6 +174,7 @@ impl SqlJobs {
             tries: row.get(4)?,
             tries_max: row.get(5)?,
             returns: row.get(6)?,
+            progress: u8::try_from(row.get::<u32>(9)?).unwrap_or(u8::MAX),
         })
     }
 

@@ -30,7 +30,7 @@ pub(super) const START: Statement<House> = house_sql! {
              due_at = coalesce($1, CURRENT_TIMESTAMP) + CAST($4 AS bigint) * interval '1 microsecond' \
          WHERE id = ANY (ARRAY(SELECT o.id FROM main.job o WHERE o.queue = $2 AND o.finished_at IS NULL \
              AND o.due_at <= coalesce($1, CURRENT_TIMESTAMP) ORDER BY o.due_at, o.id LIMIT $3 FOR UPDATE SKIP LOCKED)) \
-         RETURNING id, clinic_id, kind, token, tries, tries_max, returns, state, payload",
+         RETURNING id, clinic_id, kind, token, tries, tries_max, returns, state, payload, progress",
     sqlite: "UPDATE main.job SET token = token + 1, \
              tries = CASE WHEN tries < tries_max THEN tries + 1 ELSE tries END, \
              state = CASE WHEN tries < tries_max THEN 'running' ELSE 'dead' END, \
@@ -39,7 +39,7 @@ pub(super) const START: Statement<House> = house_sql! {
              due_at = $1 + $4 \
          WHERE id IN (SELECT o.id FROM main.job o WHERE o.queue = $2 AND o.finished_at IS NULL \
              AND o.due_at <= $1 ORDER BY o.due_at, o.id LIMIT $3) \
-         RETURNING id, clinic_id, kind, token, tries, tries_max, returns, state, payload",
+         RETURNING id, clinic_id, kind, token, tries, tries_max, returns, state, payload, progress",
     why: "SQLite has one writer, no row locks and no arrays, and its instants are numbers",
 };
 

@@ -49,6 +49,7 @@ pub async fn jobs_contract<R: JobRig>(make: impl AsyncFn() -> R) {
     whoever_settled_holds_nothing(&make().await).await;
     a_done_job_never_starts_again(&make().await).await;
     a_failed_job_waits_and_counts(&make().await).await;
+    what_a_start_said_is_known_at_the_next(&make().await).await;
     every_start_is_a_try_even_one_without_an_end(&make().await).await;
     giving_back_uses_no_try(&make().await).await;
     a_failing_job_lets_others_pass(&make().await).await;
@@ -415,6 +416,25 @@ async fn no_job_is_claimed_by_two(rig: &impl JobRig) {
         }
     }
     none(rig, "all are held").await;
+}
+
+/// What must not be begun twice unawares is written down before it is begun.
+async fn what_a_start_said_is_known_at_the_next(rig: &impl JobRig) {
+    let jobs = rig.jobs();
+    let id = add(rig, new(rig, MAIL).tries(3)).await;
+    let first = one(rig).await;
+    assert_eq!(first.progress, 0);
+    jobs.progress(first.lease, 40).await.unwrap();
+    rig.advance(LEASE).await;
+    let second = one(rig).await;
+    assert_eq!(second.progress, 40, "its worker was lost");
+    assert_eq!(jobs.fail(second.lease, "sample", Some(Duration::ZERO)).await.unwrap(), Fate::Retried);
+    rig.advance(SOON).await;
+    let third = one(rig).await;
+    assert_eq!(third.progress, 40, "it failed");
+    assert_eq!(jobs.fail(third.lease, "sample", None).await.unwrap(), Fate::Dead);
+    assert!(jobs.revive(&JobFilter::default(), id).await.unwrap());
+    assert_eq!(one(rig).await.progress, 0, "somebody said that it may begin again");
 }
 
 async fn dead_letters_are_listed_and_revived(rig: &impl JobRig) {

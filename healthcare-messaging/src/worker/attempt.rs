@@ -9,6 +9,7 @@ pub struct Attempt {
     clinic: ClinicId,
     tries: u32,
     tries_max: u32,
+    reached: u8,
     store: Arc<dyn JobStore>,
     cancelled: CancellationToken,
 }
@@ -21,8 +22,9 @@ impl fmt::Debug for Attempt {
 
 impl Attempt {
     pub(super) fn of(job: &Job, store: Arc<dyn JobStore>, cancelled: CancellationToken) -> Self {
-        let Job { lease, clinic, tries, tries_max, .. } = job;
-        Self { lease: *lease, clinic: *clinic, tries: *tries, tries_max: *tries_max, store, cancelled }
+        let Job { lease, clinic, tries, tries_max, progress, .. } = job;
+        let (lease, clinic, reached) = (*lease, *clinic, *progress);
+        Self { lease, clinic, tries: *tries, tries_max: *tries_max, reached, store, cancelled }
     }
 
     /// The job, and the token of this start.
@@ -47,6 +49,13 @@ impl Attempt {
     #[must_use]
     pub const fn is_last(&self) -> bool {
         self.tries >= self.tries_max
+    }
+
+    /// How far an earlier start said it was, by [`progress`](Self::progress); 0 at the first start. What must not be begun twice unawares says
+    /// so before it begins, and asks here.
+    #[must_use]
+    pub const fn reached(&self) -> u8 {
+        self.reached
     }
 
     /// Says how far it is, 0 to 100 per cent.
