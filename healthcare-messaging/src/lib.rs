@@ -5,6 +5,8 @@ mod backoff;
 mod bus;
 mod in_process;
 mod jobs;
+#[cfg(feature = "notify")]
+mod notify;
 mod outbox;
 mod relay;
 #[cfg(feature = "testing")]
@@ -15,6 +17,17 @@ mod worker;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "sqlite", feature = "postgres"))))]
 pub use crate::jobs::{SealedJob, SqlJobs};
+#[cfg(feature = "notify")]
+#[cfg_attr(docsrs, doc(cfg(feature = "notify")))]
+pub use crate::notify::{
+    ClinicName, EmailFailure, EmailTransport, LogEmail, MemoryEmail, NoticeText, NoticeValues, OutgoingEmail,
+    Template, TemplateError, VisitTime,
+};
+#[cfg(feature = "smtp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "smtp")))]
+pub use crate::notify::{
+    InvalidSender, InvalidSmtpUrl, MailSender, SmtpConfigError, SmtpEmail, SmtpEmailBuilder, SmtpUrl,
+};
 pub use crate::{
     bus::{
         Counts, Delivery, EventBus, Handler, HandlerError, PublishError, SubscribeError, Subscribed,

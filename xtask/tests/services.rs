@@ -10,8 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// PostgreSQL and Redis.
-const SERVERS: usize = 2;
+/// PostgreSQL, Redis and the SMTP sink.
+const SERVERS: usize = 3;
 
 /// The command in the foreground, once its servers take connections, and the servers' addresses.
 fn started() -> (Child, Vec<String>) {
@@ -41,7 +41,7 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL and Redis: cargo xtask test"]
+#[ignore = "needs PostgreSQL, Redis and an SMTP sink: cargo xtask test"]
 fn an_interrupt_stops_the_servers_before_the_command_returns() {
     for kind in [Signal::INT, Signal::TERM, Signal::HUP] {
         let (mut child, addresses) = started();
@@ -54,7 +54,7 @@ fn an_interrupt_stops_the_servers_before_the_command_returns() {
 }
 
 #[test]
-#[ignore = "needs PostgreSQL and Redis: cargo xtask test"]
+#[ignore = "needs PostgreSQL, Redis and an SMTP sink: cargo xtask test"]
 fn a_killed_command_leaves_no_server() {
     let (mut child, addresses) = started();
     signal(&child, Signal::KILL);

@@ -60,7 +60,7 @@ const WITHOUT: &[Without] = &[
     // By default the audit log writes files and nothing else.
     Without { krate: "healthcare-audit", all_features: false, names: &["sqlx", "redis"] },
     Without { krate: "healthcare-rbac", all_features: false, names: &["sqlx", "redis"] },
-    Without { krate: "healthcare-messaging", all_features: false, names: &["sqlx", "redis"] },
+    Without { krate: "healthcare-messaging", all_features: false, names: &["sqlx", "redis", "lettre"] },
 ];
 
 struct Allowed {

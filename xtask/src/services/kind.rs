@@ -1,6 +1,6 @@
 //! What the commands need to know of a server, whatever it is.
 
-use super::{postgres::Postgres, redis::Redis};
+use super::{postgres::Postgres, redis::Redis, smtp::SmtpSink};
 use crate::failure::{Failure, Outcome};
 use serde_json::{Value, json};
 use std::{
@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Every kind there is, in the order in which they start. One more is a file of its own and a line here.
-pub(crate) const ALL: &[&dyn Kind] = &[&Postgres, &Redis];
+pub(crate) const ALL: &[&dyn Kind] = &[&Postgres, &Redis, &SmtpSink];
 
 /// A kind of server that tests need.
 pub(crate) trait Kind: Sync {

@@ -5,6 +5,7 @@ mod install;
 mod kind;
 mod postgres;
 mod redis;
+mod smtp;
 
 use crate::{
     failure::{Failure, Outcome},

@@ -22,7 +22,7 @@ use std::{
 /// The variable that tells tests to use the full counts.
 const DEEP: &str = "HEALTHCARE_TEST_DEEP";
 
-/// Run every test, also those that need PostgreSQL or Redis, and the documentation's examples.
+/// Run every test, also those that need PostgreSQL, Redis or an SMTP server, and the documentation's examples.
 ///
 /// Starts a throwaway server of each kind on a free port in a temporary directory and stops it at the end, also when
 /// interrupted. As root on Debian or Ubuntu a missing one is installed; elsewhere the command to install it is printed.
