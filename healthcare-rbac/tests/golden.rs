@@ -38,7 +38,7 @@ const ACTIONS: [(Action, &str); 7] = [
     (Action::Delete, "delete"),
     (Action::ReadChart, "chart"),
 ];
-const ROLES: [(&str, Option<&str>); 19] = [
+const ROLES: [(&str, Option<&str>); 20] = [
     ("SUPER_ADMIN", None),
     ("SYSTEM_ADMIN", None),
     ("CLINIC_ADMIN", None),
@@ -57,9 +57,10 @@ const ROLES: [(&str, Option<&str>); 19] = [
     ("PATIENT", Some("patient")),
     ("IMPORT", None),
     ("SEED", None),
+    ("NOTIFIER", None),
     ("RELAY", None),
 ];
-const JOBS: [&str; 3] = ["IMPORT", "SEED", "RELAY"];
+const JOBS: [&str; 4] = ["IMPORT", "SEED", "NOTIFIER", "RELAY"];
 
 /// One role asks about rows of every relation to it that matters.
 struct Reader {
