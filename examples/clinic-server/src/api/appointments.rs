@@ -148,7 +148,7 @@ pub(super) async fn list(
 }
 
 /// Books an appointment. Of several on one time exactly one succeeds.
-#[utoipa::path(post, path = "/appointments", tag = "appointments", request_body = BookBody, responses((status = 201, body = AppointmentView), (status = 409), (status = 422)))]
+#[utoipa::path(post, path = "/appointments", tag = "appointments", params(("Idempotency-Key" = Option<String>, Header, description = "Of several requests under one key one is carried out: 1 to 200 visible characters")), request_body = BookBody, responses((status = 201, body = AppointmentView), (status = 409), (status = 422)))]
 pub(super) async fn book(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -198,7 +198,7 @@ fn book_request(body: BookBody) -> Result<BookRequest, Problem> {
 }
 
 /// Moves an appointment on: `confirm`, `check-in`, `start`, `complete`, `cancel`, `reschedule` or `no-show`.
-#[utoipa::path(post, path = "/appointments/{id}/{step}", tag = "appointments", params(("id" = String, Path), ("step" = String, Path)), request_body = Option<StepBody>, responses((status = 200, body = AppointmentView), (status = 404), (status = 409), (status = 422)))]
+#[utoipa::path(post, path = "/appointments/{id}/{step}", tag = "appointments", params(("id" = String, Path, format = "uuid"), ("step" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "Of several requests under one key one is carried out: 1 to 200 visible characters")), request_body = Option<StepBody>, responses((status = 200, body = AppointmentView), (status = 404), (status = 409), (status = 422)))]
 pub(super) async fn step(
     State(app): State<Arc<App>>,
     caller: Caller,

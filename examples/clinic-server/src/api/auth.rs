@@ -92,7 +92,7 @@ impl Tokens {
 }
 
 /// Signs in with e-mail and password.
-#[utoipa::path(post, path = "/auth/login", tag = "auth", security(()), request_body = LoginBody, responses((status = 200, body = Tokens)))]
+#[utoipa::path(post, path = "/auth/login", tag = "auth", security(()), request_body = LoginBody, responses((status = 200, body = Tokens), (status = 401), (status = 403)))]
 pub(super) async fn login(
     State(app): State<Arc<App>>,
     Extension(ClientAddress(source)): Extension<ClientAddress>,
@@ -107,7 +107,7 @@ pub(super) async fn login(
 }
 
 /// Renews an access token. Used twice, a refresh token ends the sign-in.
-#[utoipa::path(post, path = "/auth/refresh", tag = "auth", security(()), request_body = RefreshBody, responses((status = 200, body = Tokens)))]
+#[utoipa::path(post, path = "/auth/refresh", tag = "auth", security(()), request_body = RefreshBody, responses((status = 200, body = Tokens), (status = 401), (status = 403)))]
 pub(super) async fn refresh(
     State(app): State<Arc<App>>,
     Extension(ClientAddress(source)): Extension<ClientAddress>,

@@ -1,5 +1,6 @@
 //! The HTTP API under `/api/v1`, one file per resource.
 
+mod answers;
 mod appointments;
 mod audit;
 mod auth;
@@ -74,7 +75,7 @@ fn signed_in() -> OpenApiRouter<Arc<App>> {
 
 /// The description of every route.
 pub(crate) fn description() -> utoipa::openapi::OpenApi {
-    open().merge(signed_in()).split_for_parts().1
+    answers::complete(open().merge(signed_in()).split_for_parts().1)
 }
 
 /// The routes, with the layer that asks for a token before all but the open ones.

@@ -250,7 +250,7 @@ fn criteria(asked: PatientSearch) -> Result<Criteria<Patient>, Problem> {
 }
 
 /// One patient.
-#[utoipa::path(get, path = "/patients/{id}", tag = "patients", params(("id" = String, Path)), responses((status = 200, body = PatientView), (status = 404)))]
+#[utoipa::path(get, path = "/patients/{id}", tag = "patients", params(("id" = String, Path, format = "uuid")), responses((status = 200, body = PatientView), (status = 404)))]
 pub(super) async fn read(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -293,7 +293,7 @@ pub(crate) async fn exists(app: &App, caller: &Caller, id: Id<Patient>) -> Resul
 }
 
 /// A new patient.
-#[utoipa::path(post, path = "/patients", tag = "patients", request_body = NewPatient, responses((status = 201, body = PatientView)))]
+#[utoipa::path(post, path = "/patients", tag = "patients", params(("Idempotency-Key" = Option<String>, Header, description = "Of several requests under one key one is carried out: 1 to 200 visible characters")), request_body = NewPatient, responses((status = 201, body = PatientView)))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -335,7 +335,7 @@ async fn again(app: &App, caller: &Caller, once: Option<&Once>) -> Result<Option
 }
 
 /// Changes a patient. The version must be the present one.
-#[utoipa::path(patch, path = "/patients/{id}", tag = "patients", params(("id" = String, Path)), request_body = PatientPatch, responses((status = 200, body = PatientView), (status = 404), (status = 409)))]
+#[utoipa::path(patch, path = "/patients/{id}", tag = "patients", params(("id" = String, Path, format = "uuid"), ("Idempotency-Key" = Option<String>, Header, description = "Of several requests under one key one is carried out: 1 to 200 visible characters")), request_body = PatientPatch, responses((status = 200, body = PatientView), (status = 404), (status = 409)))]
 pub(super) async fn update(
     State(app): State<Arc<App>>,
     caller: Caller,

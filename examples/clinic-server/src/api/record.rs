@@ -56,7 +56,7 @@ pub(super) struct RecordView {
 type Part = Option<Vec<Json>>;
 
 /// A patient's record.
-#[utoipa::path(get, path = "/patients/{id}/record", tag = "patients", params(("id" = String, Path)), responses((status = 200, body = RecordView), (status = 404)))]
+#[utoipa::path(get, path = "/patients/{id}/record", tag = "patients", params(("id" = String, Path, format = "uuid")), responses((status = 200, body = RecordView), (status = 404)))]
 pub(super) async fn record(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -38,6 +38,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // A list of values without names would be read as an object's fields in their order: nobody has documented one.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(Problem::of(ErrorCode::MalformedRequest).saying("The body is not a JSON object."));
+    }
     // The parser's own message could repeat what it read.
     serde_json::from_slice(bytes).map_err(|error| {
         let at = format!("not the documented JSON, from line {}, column {}.", error.line(), error.column());
@@ -60,10 +64,11 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let json = is_json(request.headers());
         let bytes = read(request).await?;
-        match (bytes.is_empty(), json) {
-            (true, _) => Ok(Self { value: T::default(), bytes }),
-            (false, true) => Ok(Self { value: parse(&bytes)?, bytes }),
-            (false, false) => Err(Problem::of(ErrorCode::UnsupportedMedia)),
+        let said = !bytes.is_empty() && !(json && bytes.trim_ascii() == b"null");
+        match (said, json) {
+            (false, _) => Ok(Self { value: T::default(), bytes }),
+            (true, true) => Ok(Self { value: parse(&bytes)?, bytes }),
+            (true, false) => Err(Problem::of(ErrorCode::UnsupportedMedia)),
         }
     }
 }
