@@ -126,6 +126,8 @@ catalogue! {
     MalformedRequest = "REQUEST_MALFORMED", 400, Validation, "The request cannot be read: send JSON of the documented shape.";
     /// The body is too large.
     TooLarge = "REQUEST_TOO_LARGE", 413, Validation, "The request is too large.";
+    /// The body does not arrive.
+    BodyTimeout = "REQUEST_BODY_TIMEOUT", 408, Validation, "The body did not arrive in time: send it again.";
     /// The media type is not one of ours.
     UnsupportedMedia = "REQUEST_UNSUPPORTED_MEDIA_TYPE", 415, Validation, "Send Content-Type: application/json.";
     /// The local time does not exist, or exists twice.

@@ -14,7 +14,7 @@ const LATER: [u16; 2] = [429, 503];
 /// What a request without a good token, or with a clinic, a role or a purpose that is not its own, is told.
 const SIGNED_IN: [u16; 3] = [400, 401, 403];
 /// What a body may be refused for.
-const BODY: [u16; 4] = [400, 413, 415, 422];
+const BODY: [u16; 5] = [400, 408, 413, 415, 422];
 
 /// Adds what the layers and extractors answer on every route, gives each error its schema, and each operation a name of its own.
 pub(super) fn complete(mut document: OpenApi) -> OpenApi {
@@ -64,7 +64,11 @@ fn errors(operation: &mut Operation) {
         statuses.extend([409, 422]);
     }
     for status in statuses {
-        operation.responses.responses.entry(status.to_string()).or_insert_with(|| RefOr::T(Response::new("")));
+        operation
+            .responses
+            .responses
+            .entry(status.to_string())
+            .or_insert_with(|| RefOr::T(Response::new("")));
     }
 }
 

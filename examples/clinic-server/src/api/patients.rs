@@ -3,7 +3,7 @@
 use super::list::{Listing, PageQuery, page};
 use crate::{
     App,
-    http::{Caller, Fields, IdempotencyKey, Json, Once, PathId, Problem, Query, Reply, replayed},
+    http::{Caller, Fields, IdempotencyKey, Json, Object, Once, PathId, Problem, Query, Reply, replayed},
 };
 use axum::{
     extract::State,
@@ -123,6 +123,7 @@ pub(super) struct NewPatient {
     gender: Option<String>,
     phone: Option<String>,
     email: Option<String>,
+    #[serde(default, deserialize_with = "object")]
     address: Option<AddressBody>,
     record_number: Option<String>,
 }
@@ -148,7 +149,7 @@ pub(super) struct PatientPatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     email: Option<Option<String>>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_object")]
     #[schema(value_type = Option<AddressBody>)]
     address: Option<Option<AddressBody>>,
     #[serde(default, deserialize_with = "present")]
@@ -164,6 +165,16 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer).map(|sent| sent.map(|Object(value)| value))
+}
+
+fn present_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    object(deserializer).map(Some)
 }
 
 /// Whom to look for. Every field that is sent must match.

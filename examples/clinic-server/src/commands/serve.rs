@@ -145,12 +145,13 @@ async fn serve(
             // One process-wide choice; a second call finds it made.
             let _ = rustls::crypto::ring::default_provider().install_default();
             let tls = RustlsConfig::from_pem_file(certificate, key).await.map_err(StartError::Tls)?;
-            let mut server = axum_server::from_tcp_rustls(listener, tls).map_err(StartError::Listen)?;
+            let server = axum_server::from_tcp_rustls(listener, tls).map_err(StartError::Listen)?;
+            let mut server = server.map(awaited);
             hurry(server.http_builder());
             tokio::spawn(server.handle(handle).serve(service))
         }
         Transport::Loopback | Transport::BehindProxy(_) => {
-            let mut server = axum_server::from_tcp(listener).map_err(StartError::Listen)?;
+            let mut server = axum_server::from_tcp(listener).map_err(StartError::Listen)?.map(awaited);
             hurry(server.http_builder());
             tokio::spawn(server.handle(handle).serve(service))
         }
@@ -165,6 +166,10 @@ const HEAD_BYTES_MAX: usize = 32 << 10;
 const HEAD_LIST_MAX: u32 = 32 << 10;
 /// How many requests one connection may have under way.
 const STREAMS_MAX: u32 = 100;
+
+fn awaited<A>(acceptor: A) -> http::FirstBytes<A> {
+    http::FirstBytes::within(acceptor, HEAD_TIME_MAX)
+}
 
 /// A client that sends its request a byte a minute does not hold a connection for hours.
 fn hurry(http: &mut Builder<TokioExecutor>) {

@@ -11,7 +11,7 @@ use axum::{
 };
 use healthcare_core::{CorrelationId, ErrorBody, ErrorCode};
 use healthcare_resilience::{BoxError, Priority, TimeOutLayer};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use std::{sync::Arc, time::Duration};
 use tower::{ServiceBuilder, util::option_layer};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -84,6 +84,10 @@ async fn answered(app: &App, request: Request, next: Next) -> Response {
     if declared(&request) > BODY_BYTES_MAX {
         return Problem::of(ErrorCode::TooLarge).into_response();
     }
+    if request.version() == Version::HTTP_11 && !names_one_host(request.headers()) {
+        let problem = Problem::of(ErrorCode::MalformedRequest);
+        return problem.saying("Send one Host header.").into_response();
+    }
     // Whoever stops the server waits for the requests that were let in.
     let Ok(inside) = app.requests.enter("request") else {
         return Problem::of(ErrorCode::ShuttingDown).into_response();
@@ -110,6 +114,11 @@ async fn guarded(app: &App, priority: Priority, request: Request, next: Next) ->
     permit.record(class);
     place.record(class);
     answer
+}
+
+/// Without a host, or with two, a proxy and this server could take a request for different ones (RFC 9112 §3.2).
+fn names_one_host(headers: &HeaderMap) -> bool {
+    headers.get_all(header::HOST).iter().count() == 1
 }
 
 /// How long the body is said to be. One that is longer than it said is cut off where it is read.

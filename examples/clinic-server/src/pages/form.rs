@@ -3,11 +3,10 @@
 use super::session::Visitor;
 use crate::{
     App,
-    http::{Problem, read_body},
+    http::{Problem, is_media, read_body},
 };
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use healthcare_core::ErrorCode;
-use http::{HeaderMap, header};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::sync::Arc;
 
@@ -22,23 +21,13 @@ struct Token {
 pub(super) async fn read<T: DeserializeOwned>(request: Request) -> Result<(T, String), Problem> {
     let malformed =
         || Problem::of(ErrorCode::MalformedRequest).saying("The form cannot be read: load the page again.");
-    if !is_form(request.headers()) {
+    if !is_media(request.headers(), "application/x-www-form-urlencoded") {
         return Err(Problem::of(ErrorCode::UnsupportedMedia).saying("Send the form as the page does."));
     }
     let body = read_body(request).await?;
     let Token { csrf } = serde_urlencoded::from_bytes(&body).map_err(|_| malformed())?;
     let form = serde_urlencoded::from_bytes(&body).map_err(|_| malformed())?;
     Ok((form, csrf))
-}
-
-fn is_form(headers: &HeaderMap) -> bool {
-    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    media
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 /// A form that somebody signed in has sent from one of their own pages.
