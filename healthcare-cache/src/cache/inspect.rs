@@ -1,4 +1,4 @@
-use super::{Cached, entry::Age, read::Cache};
+use super::{Cached, entry::Age, read::Cache, store::Turn};
 use crate::{CacheLevel, CachedAs};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
     #[must_use]
     pub fn inspect(&self, key: &K) -> Option<EntryInfo> {
         let inner = &*self.inner;
-        let (entry, now) = (inner.values.get(key)?, inner.node.now());
+        let (entry, now) = (inner.values.get(key, Turn::First)?, inner.node.now());
         let age = entry.age(inner.node.versions(), now, inner.policy.level());
         (age < Age::Gone).then(|| EntryInfo {
             is_stale: age >= Age::Stale,

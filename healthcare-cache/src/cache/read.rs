@@ -4,7 +4,7 @@ use super::{
     entry::{Age, Cached, Entry},
     fill::Found,
     load::{Load, Loaded},
-    store::Store,
+    store::{Store, Turn},
 };
 use crate::{
     CacheNode, CachePolicy, CachedAs,
@@ -228,10 +228,19 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
 
     /// Looks into memory, unless the node does not know what was purged elsewhere.
     pub(super) fn glance(&self, key: &K, now: Duration) -> Glance<V> {
+        self.glance_for(key, now, Turn::First)
+    }
+
+    /// Looks once more, for the same read.
+    pub(super) fn glance_again(&self, key: &K, now: Duration) -> Glance<V> {
+        self.glance_for(key, now, Turn::Again)
+    }
+
+    fn glance_for(&self, key: &K, now: Duration, turn: Turn) -> Glance<V> {
         if !self.node.hears(now) {
             return Glance::Nothing;
         }
-        if let Some(entry) = self.values.get(key) {
+        if let Some(entry) = self.values.get(key, turn) {
             match entry.age(self.node.versions(), now, self.policy.level()) {
                 Age::Fresh => return Glance::Fresh(entry),
                 age @ (Age::Eager | Age::Stale) => return Glance::Aging(entry, age),
@@ -241,7 +250,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
             }
         }
         if self.policy.negative_life().is_some()
-            && let Some(entry) = self.negatives.get(key)
+            && let Some(entry) = self.negatives.get(key, turn)
             && entry.age(self.node.versions(), now, self.policy.level()) == Age::Fresh
         {
             return Glance::Absent(entry);

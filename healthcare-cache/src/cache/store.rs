@@ -10,6 +10,14 @@ use foldhash::quality::RandomState;
 use moka::{notification::RemovalCause, sync::Cache as Moka};
 use std::{sync::Arc, time::Duration};
 
+/// Whether a read looks for the first time. A key that is missed and asked for again by the same read would count as wanted
+/// twice, and drive out what is wanted more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    First,
+    Again,
+}
+
 /// What is kept: moka's room and choice of what to evict, with a share for each clinic.
 pub(super) struct Store<K, V> {
     // Seeded by chance for each cache as the standard library's is, and much cheaper for the short keys of a hit.
@@ -39,7 +47,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Store<K, V> {
         Self { entries, quota, report }
     }
 
-    pub(super) fn get(&self, key: &K) -> Option<Arc<Entry<V>>> {
+    pub(super) fn get(&self, key: &K, turn: Turn) -> Option<Arc<Entry<V>>> {
+        // To ask whether it is there counts for nothing.
+        if turn == Turn::Again && !self.entries.contains_key(key) {
+            return None;
+        }
         self.entries.get(key)
     }
 

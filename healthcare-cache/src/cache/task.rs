@@ -240,7 +240,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
     ) -> Option<Ready<K, V>> {
         let landing = Landing::new(Arc::clone(&self.flights), key.clone(), Arc::clone(&flight));
         // What memory has of the restricted level was refused just now.
-        let found = if self.is_strict() { Glance::Nothing } else { self.glance(key, now) };
+        let found = if self.is_strict() { Glance::Nothing } else { self.glance_again(key, now) };
         let previous = match found {
             Glance::Fresh(entry) => {
                 landing.land(Ok(Found::fresh(entry)));
@@ -334,7 +334,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
     ) -> Result<Option<Cached<V>>, LoadError> {
         let Some(old) = old.and_then(|old| self.stand_in(old)) else { return Err(error) };
         // The one that is kept may be another by now: what is younger is better.
-        match self.glance(key, self.node.now()) {
+        match self.glance_again(key, self.node.now()) {
             Glance::Fresh(entry) => Ok(Some(Cached::new(entry, false))),
             _ => Ok(old.into_value()),
         }
