@@ -13,6 +13,9 @@ use std::{
 /// PostgreSQL, Redis and the SMTP sink.
 const SERVERS: usize = 3;
 
+/// What is no server and only named: the browser.
+const PROGRAMS: usize = 1;
+
 /// The command in the foreground, once its servers take connections, and the servers' addresses.
 fn started() -> (Child, Vec<String>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
@@ -20,8 +23,9 @@ fn started() -> (Child, Vec<String>) {
         .stdout(Stdio::piped())
         .spawn()
         .expect("xtask starts");
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(SERVERS);
-    let addresses: Vec<String> = lines.map(|line| address(&line.unwrap())).collect();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(SERVERS + PROGRAMS);
+    let lines: Vec<String> = lines.map(Result::unwrap).collect();
+    let addresses: Vec<String> = lines.iter().take(SERVERS).map(|line| address(line)).collect();
     assert_eq!(addresses.len(), SERVERS);
     for address in &addresses {
         assert!(TcpStream::connect(address).is_ok(), "the server takes connections at {address}");

@@ -31,6 +31,8 @@ fn patients() -> PatientsPage {
         frame: frame(Section::Patients),
         asked: Asked { family: "<b>o'".into(), ..Asked::default() },
         problem: None,
+        charts: true,
+        books: true,
         results: Some(Results {
             rows: vec![
                 row("Okonkwo, Adaeze", value("HC-10423")),

@@ -1,5 +1,6 @@
 //! The throwaway servers that tests need, and `cargo xtask services up|down`.
 
+mod chromium;
 pub(crate) mod guard;
 mod install;
 mod kind;
@@ -86,7 +87,7 @@ pub(crate) fn start() -> Outcome<Vec<Service>> {
         let (url, version) = (guarded.url().to_owned(), guarded.version().to_owned());
         Ok(Service { variable, url, version, _guarded: Some(guarded) })
     };
-    ALL.iter().map(one).collect()
+    ALL.iter().map(one).chain([chromium::service()]).collect()
 }
 
 fn up(state: &Path) -> Outcome<()> {
@@ -113,6 +114,7 @@ fn up(state: &Path) -> Outcome<()> {
             announce(kind.variable(), &server.url());
         }
     }
+    announce(chromium::VARIABLE, &chromium::service()?.url);
     Ok(())
 }
 
@@ -122,6 +124,7 @@ fn foreground() -> Outcome<()> {
     for (variable, server) in &guarded {
         announce(variable, server.url());
     }
+    announce(chromium::VARIABLE, &chromium::service()?.url);
     interrupt::wait();
     Ok(())
 }

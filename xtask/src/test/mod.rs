@@ -26,7 +26,7 @@ const DEEP: &str = "HEALTHCARE_TEST_DEEP";
 ///
 /// Starts a throwaway server of each kind on a free port in a temporary directory and stops it at the end, also when
 /// interrupted. As root on Debian or Ubuntu a missing one is installed; elsewhere the command to install it is printed.
-/// HEALTHCARE_TEST_POSTGRES_URL and HEALTHCARE_TEST_REDIS_URL point at running servers instead. The last line is always `N passed, N failed, N skipped`.
+/// HEALTHCARE_TEST_POSTGRES_URL and HEALTHCARE_TEST_REDIS_URL point at running servers instead, HEALTHCARE_TEST_CHROMIUM at a browser. The last line is always `N passed, N failed, N skipped`.
 ///
 /// A skipped test is one that printed a line starting with `skipped:`, or an example marked as ignored; with CI set in the
 /// environment, anything ignored is a failure.

@@ -177,7 +177,7 @@ fn said(verdict: &VerdictView) -> Verdict {
 impl LogEntry {
     fn of(entry: &EntryView, zone: &Zone) -> Self {
         let tone = match entry.outcome.split(':').next() {
-            Some("allowed" | "disclosed" | "written") => "given",
+            Some("allowed" | "disclosed" | "written" | "signed-in") => "given",
             Some("denied" | "withheld" | "sign-in-failed" | "sign-in-refused" | "refresh-reuse") => "refused",
             _ => "",
         };

@@ -2,7 +2,7 @@
 
 use super::{
     form::Submitted,
-    problem_text, rendered,
+    nav, problem_text, rendered,
     session::Visitor,
     view::{Asked, PatientRow, PatientsPage, Results, Section, Shown},
 };
@@ -12,6 +12,8 @@ use crate::{
     http::Problem,
 };
 use axum::{extract::State, response::Response};
+use healthcare_core::{Action, Appointment, Patient, Record};
+use healthcare_rbac::policy::Reach;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -29,7 +31,8 @@ pub(super) struct SearchForm {
 /// The empty form.
 pub(super) async fn page(State(app): State<Arc<App>>, visitor: Visitor) -> Response {
     let frame = visitor.frame(&app, Section::Patients).await;
-    let page = PatientsPage { frame, asked: Asked::default(), problem: None, results: None };
+    let (charts, books) = offered(&app, &visitor);
+    let page = PatientsPage { frame, asked: Asked::default(), problem: None, charts, books, results: None };
     visitor.answer(rendered(&page))
 }
 
@@ -50,7 +53,14 @@ pub(super) async fn search(
     let frame = visitor.frame(&app, Section::Patients).await;
     let SearchForm { family, given, birth_date, record_number, .. } = form;
     let asked = Asked { family, given, birth_date, record_number };
-    Ok(visitor.answer(rendered(&PatientsPage { frame, asked, problem, results })))
+    let (charts, books) = offered(&app, &visitor);
+    Ok(visitor.answer(rendered(&PatientsPage { frame, asked, problem, charts, books, results })))
+}
+
+/// Whether the reader's role reads charts, and whether it books.
+fn offered(app: &App, visitor: &Visitor) -> (bool, bool) {
+    let reaches = |kind, action| nav::reach(app, visitor.actor(), kind, action) > Reach::Nothing;
+    (reaches(Patient::KIND, Action::ReadChart), reaches(Appointment::KIND, Action::Create))
 }
 
 impl SearchForm {

@@ -56,6 +56,10 @@ pub struct PatientsPage {
     pub asked: Asked,
     /// Why it could not be searched.
     pub problem: Option<String>,
+    /// Whether the role reads charts.
+    pub charts: bool,
+    /// Whether the role books appointments.
+    pub books: bool,
     /// What was found, when something was asked.
     pub results: Option<Results>,
 }
