@@ -90,8 +90,10 @@
       soon();
     },
     refused(message, socket) {
+      if (message.reason === "joined") return;
       if (message.reason === "denied") say("Changes do not show by themselves here.", false);
-      socket.close(1000);
+      // Closed with a number of our own it is opened again later.
+      socket.close(message.reason === "denied" ? 1000 : 3000);
     },
   };
 

@@ -131,6 +131,10 @@ fn production_serves_when_all_is_set() {
     let body =
         serde_json::json!({"email": "nurse@harbour.example", "password": clinic_server::seed::DEMO_PASSWORD});
     assert_eq!(client.post("/api/v1/auth/login", &body).unwrap().status(), 401, "nobody was seeded");
+    // The demonstration's door is not there.
+    let door = client.get("/sign-in").unwrap().text();
+    assert!(door.starts_with("200") && !door.contains("/sign-in/demo"), "{door}");
+    assert_eq!(client.post("/sign-in/demo", &body).unwrap().status(), 404);
     server.stop();
 }
 
