@@ -8,7 +8,9 @@ mod jobs;
 #[cfg(feature = "notify")]
 mod notify;
 mod outbox;
+mod realtime;
 mod relay;
+mod sync;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -28,6 +30,9 @@ pub use crate::notify::{
 pub use crate::notify::{
     InvalidSender, InvalidSmtpUrl, MailSender, SmtpConfigError, SmtpEmail, SmtpEmailBuilder, SmtpUrl,
 };
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub use crate::realtime::{SocketOffer, WEB_SOCKET_PROTOCOL};
 pub use crate::{
     bus::{
         Counts, Delivery, EventBus, Handler, HandlerError, PublishError, SubscribeError, Subscribed,
@@ -40,6 +45,11 @@ pub use crate::{
         Wanted,
     },
     outbox::MemoryOutbox,
+    realtime::{
+        Close, Connection, Envelope, Frame, Heard, Hub, HubBuilder, HubConfigError, HubCounts, InvalidRoom,
+        Next, Presence, Rights, RoomName, RoomRefused, Socket, SocketGone, SocketTimes, TicketRefused,
+        TicketText, Tickets, Who, serve, turn_away,
+    },
     relay::{Pass, Relay, RelayBuilder, RelayConfigError, RelayError, RelayStatus, Wake, WakingWriter},
     worker::{
         Attempt, Done, JobFailure, JobHandler, Worker, WorkerBuilder, WorkerConfigError, WorkerStatus,

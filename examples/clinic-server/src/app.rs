@@ -1,7 +1,7 @@
 //! The application: every part a handler may need, wired once.
 
 use crate::{
-    Jobs, LogWatch,
+    Jobs, Live, LogWatch,
     config::{Network, WebOrigin},
     http::Limits,
     pages::PageSessions,
@@ -67,6 +67,8 @@ pub struct App {
     pub requests: Stage,
     /// How much is let in.
     pub limits: Limits,
+    /// The connections held open.
+    pub live: Live,
     /// The pages' cookies and form tokens.
     pub pages: PageSessions,
     /// What the edge needs to know.

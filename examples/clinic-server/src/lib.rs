@@ -5,6 +5,7 @@
 
 mod app;
 mod jobs;
+mod live;
 mod log_watch;
 mod ops;
 mod stores;
@@ -21,5 +22,6 @@ pub mod wiring;
 
 pub use app::{App, EdgeSettings};
 pub use jobs::Jobs;
+pub use live::Live;
 pub use log_watch::LogWatch;
 pub use stores::{ChartWriter, ClinicStore, PatientRepository, ReplyStore, Repository, Stores, Told};

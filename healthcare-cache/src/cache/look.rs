@@ -53,7 +53,8 @@ impl<K: CachedAs, V: Send + Sync + 'static> Cache<K, V> {
             Glance::Aging(entry, age) => return Look::Hit(Cached::new(entry, age == Age::Stale)),
             Glance::Over(_) | Glance::Absent(_) | Glance::Nothing => {}
         }
-        let answer = if inner.asks() { Box::pin(inner.seek(&[(key, &fence, Want::Any)])).await } else { None };
+        let answer =
+            if inner.asks() { Box::pin(inner.seek(&[(key, &fence, Want::Any)])).await } else { None };
         if inner.asks() && answer.is_none() {
             inner.report.count(Count::SharedError);
         }

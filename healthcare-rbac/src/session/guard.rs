@@ -6,7 +6,7 @@ use healthcare_core::{ClinicId, Clock, ErrorCode, SessionId, UserId};
 use jiff::Timestamp;
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -37,6 +37,11 @@ impl SessionEnded {
     }
 }
 
+/// Somebody is told of ended sessions already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("somebody is told of ended sessions already: tell the others from there")]
+pub struct AlreadyTold;
+
 /// Checks sessions against their table, with a small memory.
 ///
 /// # Contract
@@ -52,7 +57,11 @@ struct Inner {
     clock: Arc<dyn Clock>,
     max_age: Duration,
     known: Mutex<Bounded<SessionId, Known>>,
+    told: OnceLock<Told>,
 }
+
+/// Who is told that a session is over.
+type Told = Box<dyn Fn(SessionId) + Send + Sync>;
 
 #[derive(Clone, Copy)]
 enum Known {
@@ -65,6 +74,7 @@ struct Live {
     user: UserId,
     clinic: ClinicId,
     epoch: u64,
+    idle_until: Timestamp,
     ends: Timestamp,
     asked: Duration,
 }
@@ -80,7 +90,13 @@ impl SessionGuard {
     #[must_use]
     pub fn new(store: Arc<dyn SessionStore>, clock: Arc<dyn Clock>, max_age: Duration) -> Self {
         let known = Mutex::new(Bounded::new(200_000));
-        Self(Arc::new(Inner { store, clock, max_age: max_age.min(Duration::from_secs(60)), known }))
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            max_age: max_age.min(Duration::from_secs(60)),
+            known,
+            told: OnceLock::new(),
+        }))
     }
 
     /// Checks the session of a verified token.
@@ -100,9 +116,43 @@ impl SessionGuard {
         }
     }
 
+    /// Checks the sign-in behind something that outlives its token, such as a connection that is held open: as
+    /// [`check`](Self::check), and it must not have been idle for too long either.
+    ///
+    /// # Errors
+    /// [`SessionEnded`] when it is over, has changed, or could not be read.
+    pub async fn lives(&self, claims: &AccessClaims) -> Result<(), SessionEnded> {
+        self.check(claims).await?;
+        let is_idle = || match self.recall(claims.session) {
+            Some(Known::Live(live)) => self.0.clock.now() >= live.idle_until,
+            _ => true,
+        };
+        if is_idle() {
+            // What is remembered may be older than the last sign of the user.
+            self.read(claims, self.0.clock.monotonic()).await?;
+            if is_idle() {
+                return Err(SessionEnded::Ended);
+            }
+        }
+        Ok(())
+    }
+
     /// Remembers that a session is over. Sign-outs of this process call it.
     pub fn forget(&self, session: SessionId) {
         self.lock().insert(session, Known::Over);
+        if let Some(told) = self.0.told.get() {
+            told(session);
+        }
+    }
+
+    /// Has `told` called whenever this process learns that a session is over, so that what it holds open can be closed: at
+    /// once for one that is ended here, and for one that is ended elsewhere when a check finds it. It may be called more than
+    /// once for a session, and must not wait.
+    ///
+    /// # Errors
+    /// When somebody is told already: there is one.
+    pub fn on_end(&self, told: impl Fn(SessionId) + Send + Sync + 'static) -> Result<(), AlreadyTold> {
+        self.0.told.set(Box::new(told)).map_err(|_| AlreadyTold)
     }
 
     async fn read(&self, claims: &AccessClaims, asked: Duration) -> Result<(), SessionEnded> {
@@ -117,6 +167,7 @@ impl SessionGuard {
             user: session.user,
             clinic: session.clinic,
             epoch: row.user_epoch,
+            idle_until: session.idle_until,
             ends: session.ends,
             asked,
         };

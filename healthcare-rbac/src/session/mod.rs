@@ -4,7 +4,7 @@ mod guard;
 mod refresh;
 mod store;
 
-pub use guard::{SessionEnded, SessionGuard};
+pub use guard::{AlreadyTold, SessionEnded, SessionGuard};
 pub(crate) use refresh::Presented;
 pub use refresh::{InvalidRefreshKey, RefreshKeys, RefreshToken};
 pub use store::{EndReason, NewSession, Rotation, Session, SessionStore, StoreError, StoredSession};

@@ -23,7 +23,7 @@ pub use openapi::document;
 pub(crate) use patients::{PatientSearch, PatientView, exists as patient_exists, find};
 pub(crate) use record::read_record;
 
-use crate::{App, http::by_caller};
+use crate::{App, http::by_caller, live};
 use axum::{Router, middleware};
 use healthcare_rbac::edge::AuthLayer;
 use std::sync::Arc;
@@ -49,6 +49,7 @@ fn open() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(health::health))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
+        .routes(routes!(live::connect))
 }
 
 /// Everything else.
@@ -69,7 +70,8 @@ fn signed_in() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(appointments::list, appointments::book))
         .routes(routes!(appointments::step))
         .routes(routes!(audit::list))
-        .routes(routes!(audit::verify));
+        .routes(routes!(audit::verify))
+        .routes(routes!(live::api_ticket));
     OpenApiRouter::new().nest(PREFIX, v1).routes(routes!(openapi::serve))
 }
 

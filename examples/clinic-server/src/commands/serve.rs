@@ -6,7 +6,7 @@ use crate::{
     config::{Config, Environment, Transport},
     http, ops, pages,
     seed::{DEMO_PASSWORD, demo_clinics, seed},
-    wiring::{self, Process, Server, StartError, start_worker},
+    wiring::{self, Process, Server, StartError, feed_live, start_worker},
 };
 use async_trait::async_trait;
 use axum::Router;
@@ -42,6 +42,7 @@ pub struct Running {
     http: JoinHandle<std::io::Result<()>>,
     // Listeners are told until this is dropped.
     _listeners: Option<Subscribed>,
+    _live: Option<Subscribed>,
 }
 
 /// Serves until it is told to stop.
@@ -114,6 +115,7 @@ async fn begin(
         Environment::Production => refuse_demo(&server).await?,
     }
     load_plugins(&server).await?;
+    let live = feed_live(&server, process).await?;
     let listeners = if process.works() { Some(work(&mut server, more).await?) } else { None };
     let address = listener.local_addr().map_err(StartError::Listen)?;
     let ops = match (&config.ops, metrics) {
@@ -130,7 +132,7 @@ async fn begin(
     };
     let router = http::wrap(routes, Arc::clone(&server.app));
     let http = serve(config, listener, handle.clone(), router).await?;
-    Ok(Running { address, ops, server, handle, http, _listeners: listeners })
+    Ok(Running { address, ops, server, handle, http, _listeners: listeners, _live: live })
 }
 
 async fn serve(

@@ -8,7 +8,7 @@ use healthcare_rbac::{edge::clues, token::AccessClaims};
 use http::request::Parts;
 
 /// A caller whose token was checked, whose sign-in lives, and whose request agrees with the token on the clinic.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// Who, which clinic, why: what the gate asks for.
     pub context: RequestContext,

@@ -1,7 +1,7 @@
 //! How much is let in: by address, user and clinic, by what matters, and while the database answers.
 
 use super::{Problem, SharedCounts, counts::Count};
-use crate::{App, config::EdgeLimits, pages};
+use crate::{App, config::EdgeLimits};
 use axum::{
     extract::{Request, State},
     middleware::Next,
@@ -156,7 +156,7 @@ pub(super) fn priority(app: &App, request: &Request) -> Option<Priority> {
 
 /// Whether it is a probe of health.
 pub(super) fn is_probe(path: &str) -> bool {
-    !pages::is_page(path) && !path.starts_with("/api")
+    ["/health", "/livez", "/readyz"].iter().any(|probe| path.starts_with(probe))
 }
 
 /// What an answer says of the database. One to a caller's mistake, or while something else is away, says nothing.

@@ -9,6 +9,7 @@ mod chart;
 mod diary;
 mod form;
 mod free;
+mod live;
 mod logger;
 mod nav;
 mod patients;
@@ -46,13 +47,17 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/patients", get(patients::page).post(patients::search))
         .route("/patients/{id}", get(chart::page))
         .route("/api-docs", get(api_docs::page))
+        .route("/live/ticket", post(live::ticket))
         .route("/logger", get(logger::page))
         .route("/logger/verify", post(logger::verify))
 }
 
 /// Whether problems at this address are answered with a page.
 pub(crate) fn is_page(path: &str) -> bool {
-    !["/api/", "/api-docs/", "/health", "/livez", "/readyz"].iter().any(|prefix| path.starts_with(prefix))
+    path != "/ws"
+        && !["/api/", "/api-docs/", "/health", "/live/", "/livez", "/readyz"]
+            .iter()
+            .any(|prefix| path.starts_with(prefix))
 }
 
 /// Where the reader's role begins.

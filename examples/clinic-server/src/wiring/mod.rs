@@ -14,6 +14,7 @@ mod health;
 mod housekeeping;
 mod jobs;
 mod late;
+mod live;
 mod process;
 mod ready;
 mod redis;
@@ -22,6 +23,7 @@ pub(crate) use accounts::email_key;
 pub use error::StartError;
 pub use housekeeping::Housekeeping;
 pub(crate) use jobs::start_worker;
+pub(crate) use live::feed_live;
 pub use process::Process;
 use ready::own_file;
 pub use ready::{check_directory, prepare_directory};
@@ -133,6 +135,7 @@ pub async fn wire_with(
         appointments,
         login: accounts.login,
         tokens: accounts.tokens,
+        live: live::live(&shutdown, &accounts.guard, &clock, process)?,
         sessions: accounts.guard,
         users: accounts.users,
         health: health(&shutdown, &database, &audit, (relay.status(), &clock), &limits, &jobs)?,
@@ -266,6 +269,7 @@ fn relations(
 
 fn shutdown() -> Result<Shutdown, StartError> {
     Shutdown::builder()
+        .stage("live", Duration::from_secs(3))
         .stage("http", Duration::from_secs(20))
         .stage("worker", jobs::STAGE)
         .stage("relay", Duration::from_secs(5))

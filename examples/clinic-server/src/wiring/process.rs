@@ -49,6 +49,12 @@ impl Process {
         matches!(self, Self::All | Self::Worker)
     }
 
+    /// Whether it holds connections open: where the events are that they are told of, which is where the relay runs.
+    #[must_use]
+    pub const fn connects(self) -> bool {
+        matches!(self, Self::All)
+    }
+
     /// Whether nothing else works on the database for long, so that what it keeps in memory is told of every change: commands that run
     /// beside the others tell them through the outbox.
     #[must_use]
