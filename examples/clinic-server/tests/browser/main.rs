@@ -12,5 +12,6 @@ mod chromium;
 #[path = "../common/mod.rs"]
 mod common;
 mod legible;
+mod two_windows;
 mod visit;
 mod window;

@@ -1,0 +1,65 @@
+//! Booked in one window, seen in another, refused to who may not, and found in the log.
+
+use super::{chromium::Chromium, common::Site, visit::book, window::Window};
+
+/// The text of the card of this patient.
+fn card(family: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('.slot')].find((one) => one.textContent.includes('{family}'))?.innerText"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Chromium: cargo xtask test"]
+async fn a_booking_shows_in_another_window_by_itself_and_its_access_in_the_log() {
+    let site = Site::sqlite();
+    let running = site.start().await;
+    let chromium = Chromium::start();
+    let desk = Window::open(&chromium, running.address);
+    desk.sign_in("RECEPTIONIST");
+    assert_eq!(desk.path(), "/board");
+    let board = book(&desk, "Dziedzic");
+    desk.shows("Dziedzic, Paweł");
+
+    // A nurse has the same day open in a window of their own, and does not touch it.
+    let ward = Window::open(&chromium, running.address);
+    ward.sign_in("NURSE");
+    ward.go(&board);
+    ward.shows("Dziedzic, Paweł");
+    ward.until("document.getElementById('live').classList.contains('on')", "live");
+    ward.eval("window.isSame = true");
+    desk.press(".slot button", "Check in");
+    desk.shows("Waiting");
+    ward.until(&format!("{}.includes('Waiting') === true", card("Dziedzic")), "the nurse sees it");
+    assert_eq!(ward.eval("window.isSame"), true, "without a reload");
+    // And the other way round.
+    ward.press(".slot button", "Start");
+    desk.until(&format!("{}.includes('Being seen') === true", card("Dziedzic")), "the desk sees it");
+
+    // The wrong role is refused, and told so.
+    let pharmacy = Window::open(&chromium, running.address);
+    pharmacy.sign_in("PHARMACIST");
+    pharmacy.go(&board);
+    pharmacy.shows("Not permitted");
+    assert!(!pharmacy.text().contains("Dziedzic"));
+
+    // The nurse opens the chart; who reviews accesses finds it.
+    ward.press(".slot a", "Dziedzic");
+    ward.shows("Allergies");
+    let patient = ward.path().rsplit('/').next().unwrap().to_owned();
+    let review = Window::open(&chromium, running.address);
+    review.sign_in("AUDITOR");
+    assert_eq!(review.path(), "/logger");
+    review.fill("patient", &patient);
+    review.fill("action", "read-chart");
+    review.press("button", "Look");
+    review.shows("read-chart patient");
+    review.shows("NURSE");
+    assert!(!review.text().contains("Dziedzic"), "the log holds no names");
+    review.press("button", "Verify");
+    review.shows("each is in its place and unchanged");
+
+    assert_eq!(chromium.complaints(), Vec::<String>::new());
+    drop(chromium);
+    running.stop().await;
+}
