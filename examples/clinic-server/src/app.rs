@@ -1,7 +1,7 @@
 //! The application: every part a handler may need, wired once.
 
 use crate::{
-    Jobs, Live, LogWatch,
+    Caches, Jobs, Live, LogWatch,
     config::{Network, WebOrigin},
     http::Limits,
     pages::PageSessions,
@@ -41,6 +41,8 @@ pub struct App {
     pub system: System,
     /// Where records live.
     pub stores: Stores,
+    /// What of them is remembered.
+    pub caches: Caches,
     /// Books appointments and moves them on.
     pub appointments: Appointments,
     /// What is to be done later.

@@ -4,6 +4,7 @@
 //! [`fhir`] for bundles, [`config`] for settings.
 
 mod app;
+mod caches;
 mod jobs;
 mod live;
 mod log_watch;
@@ -21,6 +22,7 @@ pub mod seed;
 pub mod wiring;
 
 pub use app::{App, EdgeSettings};
+pub use caches::Caches;
 pub use jobs::Jobs;
 pub use live::Live;
 pub use log_watch::LogWatch;

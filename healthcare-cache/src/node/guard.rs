@@ -31,6 +31,11 @@ impl Guard {
         Ok(Self { tier, calls: circuit("cache-shared")?, bus: circuit("cache-bus")?, limit })
     }
 
+    /// Both circuits.
+    pub(super) fn circuits(&self) -> [CircuitBreaker; 2] {
+        [self.calls.clone(), self.bus.clone()]
+    }
+
     /// What calls are made to, each through [`call`](Self::call).
     pub(crate) fn tier(&self) -> &dyn SharedTier {
         &*self.tier

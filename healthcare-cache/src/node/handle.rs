@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{CachedAs, Mark, Namer, NodeBuilder, ScopeMark, Verb, report::NodeReport};
 use healthcare_core::{CacheCipher, ClinicId, Clock};
+use healthcare_resilience::CircuitBreaker;
 use std::{fmt, sync::Arc, time::Duration};
 use uuid::Uuid;
 
@@ -139,6 +140,13 @@ impl CacheNode {
     #[must_use]
     pub fn is_hearing(&self) -> bool {
         self.hears(self.now())
+    }
+
+    /// The circuits round the shared tier, for health pages: `cache-shared` for what callers ask of it, `cache-bus` for
+    /// what keeps the node hearing. None for a node alone.
+    #[must_use]
+    pub fn circuits(&self) -> Vec<CircuitBreaker> {
+        self.0.joined.iter().flat_map(|joined| joined.guard.circuits()).collect()
     }
 
     /// How many purges wait for the shared tier to answer.

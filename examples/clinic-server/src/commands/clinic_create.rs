@@ -37,11 +37,10 @@ pub struct NewClinic {
 
 pub(super) async fn run(config: &Config, args: CreateArgs, input: impl BufRead) -> Result<bool, Failure> {
     let wanted = NewClinic::read(args, input)?;
-    let server = wiring::wire(config, Process::Clinic).await?;
+    let mut server = wiring::wire(config, Process::Clinic).await?;
+    server.hear()?;
     let made = create_clinic(&server.app, &wanted).await;
-    let audit = server.app.audit.clone();
-    tokio::task::spawn_blocking(move || audit.close()).await??;
-    server.database.close().await;
+    server.close().await?;
     let (id, had_account) = made?;
     println!("The clinic {} is there: {id}", wanted.slug);
     println!("Its administrator signs in with the given address.");

@@ -101,6 +101,7 @@ async fn begin(
     listener.set_nonblocking(true).map_err(StartError::Listen)?;
     let metrics = ops::record(config.ops.as_ref())?;
     let mut server = wiring::wire(config, process).await?;
+    server.hear()?;
     // Before the first request is answered: whoever waits for the server may end it at once.
     if signals == Signals::Heard {
         drop(server.shutdown.listen(SecondSignal::Exit).map_err(|error| StartError::Wiring(error.into()))?);
@@ -119,9 +120,7 @@ async fn begin(
     let listeners = if process.works() { Some(work(&mut server, more).await?) } else { None };
     let address = listener.local_addr().map_err(StartError::Listen)?;
     let ops = match (&config.ops, metrics) {
-        (Some(ops), Some(metrics)) => {
-            Some(ops::serve(ops, metrics, &server.app.health, &server.shutdown).await?)
-        }
+        (Some(ops), Some(metrics)) => Some(ops::serve(ops, metrics, &server.app, &server.shutdown).await?),
         _ => None,
     };
     let handle = Handle::new();
@@ -278,7 +277,7 @@ fn announce(config: &Config, process: Process, running: &Running) {
     let scheme = if matches!(config.transport, Transport::Tls { .. }) { "https" } else { "http" };
     println!("Serving on {scheme}://{}", running.address);
     if let Some(ops) = running.ops {
-        println!("Operators on http://{ops}: /metrics, /health/detailed, /health/api");
+        println!("Operators on http://{ops}: /metrics, /health/detailed, /health/api, /cache/caches");
     }
     if !process.is_alone() && config.redis.is_none() {
         println!("One of several processes, without --redis-url: nothing is kept in memory.");

@@ -37,7 +37,8 @@ type Failure = Box<dyn Error + Send + Sync>;
 pub(crate) async fn run(config: &Config, clinic: Option<&str>, paths: &[PathBuf]) -> Result<bool, Failure> {
     let clinic = clinic_of(config, clinic)?;
     let files = files::collect(paths)?;
-    let server = wiring::wire(config, Process::Import).await?;
+    let mut server = wiring::wire(config, Process::Import).await?;
+    server.hear()?;
     if config.environment == Environment::Demo {
         seed(&server.app).await?;
     }
@@ -46,9 +47,7 @@ pub(crate) async fn run(config: &Config, clinic: Option<&str>, paths: &[PathBuf]
     if config.environment == Environment::Demo {
         doctor::become_busiest(&server.app, clinic, &report).await?;
     }
-    let audit = server.app.audit.clone();
-    tokio::task::spawn_blocking(move || audit.close()).await??;
-    server.database.close().await;
+    server.close().await?;
     Ok(report.is_complete())
 }
 

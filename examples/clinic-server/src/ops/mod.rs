@@ -1,11 +1,11 @@
-//! What operators see, on a listener of its own: `/metrics`, `/health/detailed`, `/health/api`.
+//! What operators see, on a listener of its own: `/metrics`, `/health/detailed`, `/health/api`, `/cache/caches`; and `/cache/purge`.
 //!
 //! Nothing of it holds a person, and all of it tells an attacker what this server depends on and when that is weak. So it is not served beside
 //! the API: it listens on this machine, or asks for a token.
 
 mod recorder;
 
-use crate::{config::OpsConfig, wiring::StartError};
+use crate::{App, caches, config::OpsConfig, wiring::StartError};
 use axum::{
     Router,
     extract::{Request, State},
@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use healthcare_resilience::{Health, Shutdown};
+use healthcare_resilience::Shutdown;
 use http::{HeaderValue, StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 use ring::digest::{Digest, SHA256, digest};
@@ -32,13 +32,13 @@ pub(crate) fn record(config: Option<&OpsConfig>) -> Result<Option<PrometheusHand
 pub(crate) async fn serve(
     config: &OpsConfig,
     metrics: PrometheusHandle,
-    health: &Health,
+    app: &Arc<App>,
     shutdown: &Shutdown,
 ) -> Result<SocketAddr, StartError> {
     let listener = TcpListener::bind(config.listen).await.map_err(StartError::OpsListen)?;
     let address = listener.local_addr().map_err(StartError::OpsListen)?;
     let stage = shutdown.stage("ops").map_err(|error| StartError::Wiring(error.into()))?;
-    let router = router(config.token.as_deref(), metrics.clone(), health);
+    let router = router(config.token.as_deref(), metrics.clone(), app)?;
     let (serving, tending) = (stage.token(), stage.token());
     let work = async move {
         let served = axum::serve(listener, router)
@@ -62,17 +62,22 @@ pub(crate) async fn serve(
     Ok(address)
 }
 
-fn router(token: Option<&str>, metrics: PrometheusHandle, health: &Health) -> Router {
+fn router(token: Option<&str>, metrics: PrometheusHandle, app: &Arc<App>) -> Result<Router, StartError> {
+    caches::describe();
+    let admin = caches::router(app).map_err(StartError::Wiring)?;
+    let (health, caches) = (app.health.clone(), app.caches.clone());
     let page = get(async move || {
+        caches.measure();
         let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
         (text, metrics.render())
     });
     let known = token.map(|token| Arc::new(digest(&SHA256, token.as_bytes())));
     // Whoever has come so far is an operator.
-    Router::new()
+    Ok(Router::new()
         .route("/metrics", page)
         .merge(health.guarded_router(|_| true))
-        .layer(middleware::from_fn_with_state(known, operators_only))
+        .nest("/cache", admin)
+        .layer(middleware::from_fn_with_state(known, operators_only)))
 }
 
 /// Digests are compared, so that the time tells nothing of the token.

@@ -1,5 +1,6 @@
 //! Where records live, as the handlers see it: one seam for each need, whatever stands behind them.
 
+mod kept;
 mod told;
 
 pub use told::Told;

@@ -1,26 +1,45 @@
-//! A store whose commits are told to others: the cache of relations forgets, the relay wakes.
+//! A store whose single reads are remembered, and whose commits are told to others: the caches forget, the relay wakes.
 
-use super::ReplyStore;
+use super::{ReplyStore, kept::KeptRows};
+use crate::Caches;
 use async_trait::async_trait;
-use healthcare_cache::{CacheNode, PurgingWriter};
+use healthcare_cache::PurgingWriter;
 use healthcare_core::{
-    AccessError, Appointment, AppointmentStore, AppointmentWindow, Change, ChartReader, ChartRows, Committed,
-    Criteria, Delete, Grant, Guard, Interval, List, PageRequest, Practitioner, Read, ReadChart, Reader,
-    Record, Remember, RequestContext, Row, Rows, Search, Searcher, Update, Writer,
+    AccessError, Appointment, AppointmentStore, AppointmentWindow, Change, ChartReader, ChartRows, Clinic,
+    Committed, Criteria, Delete, Grant, Guard, Interval, List, Location, PageRequest, Patient, Practitioner,
+    Read, ReadChart, Reader, Record, Remember, RequestContext, Row, Rows, Search, Searcher, StorageDoor,
+    Update, Writer,
 };
 use healthcare_messaging::{Wake, WakingWriter};
 use std::sync::Arc;
 
-/// Reads as `S` does, and writes through the decorators of cache and relay.
+/// Reads as `S` does, through the decorators of the caches, and writes through those of caches and relay.
 #[derive(Debug)]
 pub struct Told<S> {
     store: Arc<S>,
+    rows: KeptRows<S>,
     writer: PurgingWriter<WakingWriter<ByRef<S>>>,
 }
 
-/// A shared store as a writer.
+/// A shared store as a reader and a writer.
 #[derive(Debug)]
-struct ByRef<S>(Arc<S>);
+pub(super) struct ByRef<S>(pub(super) Arc<S>);
+
+#[async_trait]
+impl<T: Record, S: Reader<T>> Reader<T> for ByRef<S> {
+    async fn find(&self, grant: &Grant<Read<T>>) -> Result<Row<T>, AccessError> {
+        self.0.find(grant).await
+    }
+    async fn find_for_update(&self, grant: &Grant<Update<T>>) -> Result<Row<T>, AccessError> {
+        self.0.find_for_update(grant).await
+    }
+    async fn find_for_delete(&self, grant: &Grant<Delete<T>>) -> Result<Row<T>, AccessError> {
+        self.0.find_for_delete(grant).await
+    }
+    async fn list(&self, grant: &Grant<List<T>>, page: &PageRequest) -> Result<Rows<T>, AccessError> {
+        self.0.list(grant, page).await
+    }
+}
 
 #[async_trait]
 impl<T: Record, S: Writer<T>> Writer<T> for ByRef<S> {
@@ -29,18 +48,24 @@ impl<T: Record, S: Writer<T>> Writer<T> for ByRef<S> {
     }
 }
 
-impl<S> Told<S> {
-    /// `store`, whose commits these are told of.
-    pub fn new(store: Arc<S>, node: &CacheNode, wake: Wake) -> Self {
-        let writer = PurgingWriter::new(WakingWriter::new(ByRef(Arc::clone(&store)), wake), node);
-        Self { store, writer }
+impl<S> Told<S>
+where
+    S: Reader<Patient> + Reader<Practitioner> + Reader<Location> + Reader<Clinic> + 'static,
+{
+    /// `store`, whose door this is: these caches remember its rows, and they and the relay are told of its commits.
+    pub fn new(store: Arc<S>, door: &StorageDoor, caches: &Caches, wake: Wake) -> Self {
+        let writer = PurgingWriter::new(WakingWriter::new(ByRef(Arc::clone(&store)), wake), caches.node());
+        Self { rows: KeptRows::of(&store, door, caches), store, writer }
     }
 }
 
 #[async_trait]
-impl<T: Record, S: Reader<T>> Reader<T> for Told<S> {
+impl<T: Record, S: Reader<T> + 'static> Reader<T> for Told<S> {
     async fn find(&self, grant: &Grant<Read<T>>) -> Result<Row<T>, AccessError> {
-        self.store.find(grant).await
+        match self.rows.reader::<T>() {
+            Some(rows) => rows.find(grant).await,
+            None => self.store.find(grant).await,
+        }
     }
     async fn find_for_update(&self, grant: &Grant<Update<T>>) -> Result<Row<T>, AccessError> {
         self.store.find_for_update(grant).await
@@ -80,7 +105,7 @@ impl<T: Record, S: ChartReader<T>> ChartReader<T> for Told<S> {
 }
 
 #[async_trait]
-impl<S: AppointmentStore> AppointmentStore for Told<S> {
+impl<S: AppointmentStore + 'static> AppointmentStore for Told<S> {
     async fn within(
         &self,
         grant: &Grant<List<Appointment>>,

@@ -1,7 +1,7 @@
 //! What the server needs, and what it does without.
 
 use super::{StartError, jobs};
-use crate::{Jobs, http::Limits};
+use crate::{Caches, Jobs, http::Limits};
 use healthcare_audit::AuditLog;
 use healthcare_core::Clock;
 use healthcare_db::Database;
@@ -28,10 +28,10 @@ pub(super) fn health(
     database: &Database,
     audit: &AuditLog,
     (relay, clock): (Arc<RelayStatus>, &Arc<dyn Clock>),
-    limits: &Limits,
+    (limits, caches): (&Limits, &Caches),
     worked: &Jobs,
 ) -> Result<Health, StartError> {
-    let checks = jobs::watched(limits.watched(Health::builder()), worked, clock);
+    let checks = jobs::watched(caches.watched(limits.watched(Health::builder())), worked, clock);
     let (database, audit, clock) = (database.clone(), audit.clone(), Arc::clone(clock));
     checks
         .required("database", Duration::from_secs(2), move || {

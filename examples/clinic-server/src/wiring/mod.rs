@@ -3,11 +3,13 @@
 //! ```text
 //! master key ─ vault ─┬─ audit log ────────┐
 //! database ───────────┤                    ├─ boundary ─┬─ gate, edge, system
-//!                     ├─ relations (cached)┘            └─ store ── repositories, appointments, relay
+//!                     ├─ relations (cached)┘            └─ store (cached) ── repositories, appointments, relay
 //!                     └─ users, sessions ── sign-in, tokens
+//! Redis, if any ──────── caches, shares of users and clinics
 //! ```
 
 mod accounts;
+mod cache;
 mod cipher;
 mod error;
 mod health;
@@ -29,7 +31,7 @@ use ready::own_file;
 pub use ready::{check_directory, prepare_directory};
 
 use crate::{
-    App, EdgeSettings, LogWatch,
+    App, Caches, EdgeSettings, LogWatch,
     config::{Config, DatabaseConfig, Environment, KeySource, Transport},
     http::Limits,
     pages::PageSessions,
@@ -38,20 +40,18 @@ use crate::{
 use cipher::HouseBodies;
 use health::health;
 use healthcare_audit::AuditLog;
-use healthcare_cache::{CacheNode, CachePolicy, CachedRelations, PurgingSink, RelationKey, TtlClass};
+use healthcare_cache::{CachedRelations, Coherence, PurgingSink};
 use healthcare_core::{
     Appointment, Appointments, Boundary, Clock, Eligibility, KeyFile, KeyProvider, KeyVariable, Plugins,
     SystemClock, Vault,
 };
-use healthcare_db::{Database, Dialect, SqlOutbox, SqlRelations, SqlScopeKeys, SqlStore};
+use healthcare_db::{Database, SqlOutbox, SqlRelations, SqlScopeKeys, SqlStore};
 use healthcare_messaging::{InProcessBus, Relay, Wake};
 use healthcare_rbac::policy::{Policy, PolicyAuthorizer};
 use healthcare_resilience::Shutdown;
 use late::LateRelations;
+use redis::SharedRedis;
 use std::{path::Path, sync::Arc, time::Duration};
-
-/// How much memory the cache of relations may take.
-const RELATION_BYTES: u64 = 8 << 20;
 
 /// A server, wired and not yet serving.
 #[derive(Debug)]
@@ -64,6 +64,8 @@ pub struct Server {
     pub relay: Option<Relay>,
     /// Forgets what was kept long enough. Taken by whoever serves.
     pub housekeeping: Option<Housekeeping>,
+    /// Hears what other processes change. Taken by [`hear`](Self::hear).
+    pub coherence: Option<Coherence>,
     /// The plugins of appointments, to be told of events.
     pub plugins: Arc<Plugins>,
     /// The events of this process.
@@ -101,14 +103,15 @@ pub async fn wire_with(
     let late = Arc::new(LateRelations::default());
     let policy = PolicyAuthorizer::new(Policy::clinic().map_err(StartError::Policy)?, Arc::clone(&late) as _);
     let boundary = boundary(&policy, &audit, &clock)?;
-    let node = CacheNode::with_clock(Arc::clone(&clock));
-    relations(&late, &database, &boundary, &node, process)?;
+    let redis = config.redis.as_ref().map(redis::connect).transpose()?;
+    let (caches, coherence) = cache::wire(redis.as_ref(), (&database, process), &boundary, (&vault, &clock))?;
+    relations(&late, &database, &boundary, &caches);
 
     let jobs = jobs::jobs((&database, &relay_database), &vault, &boundary.system, &clock);
     let wake = Wake::new();
     let sql = SqlStore::new(database.clone(), boundary.storage.clone(), Arc::clone(&vault));
     let sql = Arc::new(sql.charting_all().charting::<Appointment>());
-    let store = Arc::new(Told::new(Arc::clone(&sql), &node, wake.clone()));
+    let store = Arc::new(Told::new(Arc::clone(&sql), &boundary.storage, &caches, wake.clone()));
     let plugins = Arc::new(Plugins::builder().with(Eligibility::new(Arc::clone(&store) as _)).build());
     let appointments = Appointments::new(
         boundary.gate.clone(),
@@ -121,11 +124,11 @@ pub async fn wire_with(
     let shutdown = shutdown()?;
     let bus = InProcessBus::new();
     let outbox = Arc::new(SqlOutbox::new(relay_database, Arc::clone(&vault), boundary.system.clone()));
-    let relay = relay(&outbox, &bus, PurgingSink::new(audit.clone(), &node), (&clock, &wake))?;
+    let relay = relay(&outbox, &bus, PurgingSink::new(audit.clone(), caches.node()), (&clock, &wake))?;
     let accounts = accounts::wire(&vault, &database, &boundary.edge, &clock)?;
     let kept = (sql, outbox, scope_keys);
     let housekeeping = Housekeeping::of(kept, &jobs, accounts.sessions, (&boundary.system, &clock))?;
-    let limits = limits(config, &vault)?;
+    let limits = limits(config, redis.as_ref(), &vault)?;
     let app = App {
         gate: boundary.gate,
         policy,
@@ -138,9 +141,10 @@ pub async fn wire_with(
         live: live::live(&shutdown, &accounts.guard, &clock, process)?,
         sessions: accounts.guard,
         users: accounts.users,
-        health: health(&shutdown, &database, &audit, (relay.status(), &clock), &limits, &jobs)?,
+        health: health(&shutdown, &database, &audit, (relay.status(), &clock), (&limits, &caches), &jobs)?,
         jobs,
         limits,
+        caches,
         audit,
         log_watch: Arc::new(LogWatch::new(audit_dir, &vault).map_err(StartError::Wiring)?),
         pages: PageSessions::new(&vault, config.is_https()).map_err(StartError::Keys)?,
@@ -154,6 +158,7 @@ pub async fn wire_with(
         shutdown,
         relay: Some(relay),
         housekeeping: Some(housekeeping),
+        coherence,
         plugins,
         bus,
         database,
@@ -186,8 +191,8 @@ fn relay(
 }
 
 /// What is counted for every process together where there is a Redis, and else in each.
-fn limits(config: &Config, vault: &Vault) -> Result<Limits, StartError> {
-    let shared = config.redis.as_ref().map(|url| redis::connect(url, vault)).transpose()?;
+fn limits(config: &Config, redis: Option<&SharedRedis>, vault: &Vault) -> Result<Limits, StartError> {
+    let shared = redis.map(|redis| redis.counts(vault)).transpose()?;
     Limits::new(&config.limits, shared).map_err(StartError::Wiring)
 }
 
@@ -244,27 +249,12 @@ fn open_audit(dir: &Path, vault: &Vault, clock: &Arc<dyn Clock>) -> Result<Audit
 
 /// The policy asks for relations, relations are read through the boundary's storage door, and the boundary is built with the policy: the
 /// circle is closed here, once.
-///
-/// Several processes may share a PostgreSQL database, and without a Redis there is nothing by which one tells the others what to forget:
-/// relations are kept in memory on SQLite alone, and where the process does everything itself. There, an import that runs beside the server tells it through the outbox.
-fn relations(
-    late: &LateRelations,
-    database: &Database,
-    boundary: &Boundary,
-    node: &CacheNode,
-    process: Process,
-) -> Result<(), StartError> {
+fn relations(late: &LateRelations, database: &Database, boundary: &Boundary, caches: &Caches) {
     let source = SqlRelations::new(database.clone(), boundary.storage.clone());
-    if database.dialect() == Dialect::Postgres || !process.is_alone() {
-        late.set(Arc::new(source));
-        return Ok(());
-    }
-    let policy =
-        CachePolicy::of(TtlClass::Patient).build().map_err(|error| StartError::Wiring(error.into()))?;
-    let cache = RelationKey::cache(policy).node(node).capacity(RELATION_BYTES).clinic_share(1.0).build();
-    let cache = cache.map_err(|error| StartError::Wiring(error.into()))?;
-    late.set(Arc::new(CachedRelations::new(source, cache)));
-    Ok(())
+    late.set(match caches.kept() {
+        Some(kept) => Arc::new(CachedRelations::new(source, kept.relations.clone())),
+        None => Arc::new(source),
+    });
 }
 
 fn shutdown() -> Result<Shutdown, StartError> {
@@ -274,6 +264,7 @@ fn shutdown() -> Result<Shutdown, StartError> {
         .stage("worker", jobs::STAGE)
         .stage("relay", Duration::from_secs(5))
         .stage("housekeeping", Duration::from_secs(2))
+        .stage(cache::STAGE, cache::GOODBYE_MAX)
         .stage("ops", Duration::from_secs(1))
         .build()
         .map_err(|error| StartError::Wiring(error.into()))
