@@ -2,7 +2,7 @@
 
 use super::{
     Failure,
-    subjects::{self, ChartKey, WEIGHT},
+    subjects::{self, ChartKey, Random, WEIGHT},
 };
 use crate::compare::{Count, Measure};
 use healthcare_cache::{CacheNode, Loaded};
@@ -105,18 +105,5 @@ impl Zipf {
             self.0.partition_point(|up_to| *up_to < at).min(KEYS - 1)
         };
         (0..count).map(|_| one()).collect()
-    }
-}
-
-/// The same numbers in each run: xorshift64*, Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled", 2016.
-struct Random(u64);
-
-impl Random {
-    /// From 0 to 1.
-    fn next(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

@@ -22,10 +22,10 @@ const ROOM: u64 = 64 << 20;
 const SIZE: u32 = 2_000;
 const LIFE: Duration = Duration::from_secs(1_800);
 
-const HIT: &str = "10,000 entries in turn, the same keys and hash, values behind an Arc, all hits; ours also compares four versions, \
+const HIT: &str = "10,000 entries in an order of chance, the same keys, values behind an Arc, each with the hash it comes with, all hits; ours also compares four versions, \
                    reads its clock and says whether the value is stale";
 const LIVES: &str = "as the hit; the peer has a time to live as well and reads its clock";
-const LOADING: &str = "10,000 entries in turn, all hits, the loader given and not called";
+const LOADING: &str = "10,000 entries in an order of chance, all hits, the loader given and not called";
 const CROWD: &str = "two threads over the same 10,000 entries, all hits";
 const FLOOD: &str = "10,000 callers of one key at once, one process; loads that ran";
 const PURGE: &str =
@@ -52,7 +52,7 @@ fn hits(runtime: &Runtime) -> Result<Vec<Measure>, Failure> {
         let cache = moka_future(runtime, &keys);
         check("moka hits", keys.iter().all(|key| runtime.block_on(cache.get(key)).is_some()))?;
         let runtime = Builder::new_current_thread().build()?;
-        let keys = keys.clone();
+        let keys = subjects::shuffled(&keys);
         // One entry into the runtime for the whole batch: a hit of moka's does not wait.
         Ok(Box::new(move || {
             runtime.block_on(async {
@@ -109,7 +109,7 @@ fn cached(keys: &[ChartKey]) -> Side {
 
 /// Looks up one key after the other.
 fn turns(keys: &[ChartKey], look_up: impl Fn(&ChartKey) + 'static) -> Side {
-    let keys = keys.to_vec();
+    let keys = subjects::shuffled(keys);
     let mut at = 0;
     batches(10, SIZE, move || {
         if let Some(key) = keys.get(at) {
@@ -124,6 +124,7 @@ fn loading(runtime: &Rc<Runtime>) -> Result<Measure, Failure> {
     let keys = subjects::keys(ENTRIES);
     let ours = runtime.block_on(subjects::filled(&keys, 0, ROOM))?;
     let theirs = moka_future(runtime, &keys);
+    let keys = subjects::shuffled(&keys);
     let (runtime_ours, keys_ours) = (Rc::clone(runtime), keys.clone());
     let ours: Side = Box::new(move || {
         runtime_ours.block_on(async {
@@ -159,6 +160,7 @@ fn together(runtime: &Runtime) -> Result<Measure, Failure> {
     for key in keys.iter() {
         peer.insert(key.clone(), subjects::value());
     }
+    let keys = Arc::new(subjects::shuffled(&keys));
     let side = |look_up: Box<dyn Fn(&ChartKey) + Send + Sync>| {
         let (keys, next) = (Arc::clone(&keys), AtomicUsize::new(0));
         crowd(2, 10, 200, move || {

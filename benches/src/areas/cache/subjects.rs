@@ -49,6 +49,31 @@ pub(super) fn keys(count: usize) -> Vec<ChartKey> {
         .collect()
 }
 
+/// The same keys in an order of chance: what was put in one after the other lies one after the other, and is not asked for so.
+pub(super) fn shuffled(keys: &[ChartKey]) -> Vec<ChartKey> {
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let mut keys = keys.to_vec();
+    for last in (1..keys.len()).rev() {
+        // Fisher and Yates.
+        let other = (random.next() * (last + 1) as f64) as usize;
+        keys.swap(last, other.min(last));
+    }
+    keys
+}
+
+/// The same numbers in each run: xorshift64*, Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled", 2016.
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    /// From 0 to 1.
+    pub(super) fn next(&mut self) -> f64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
 /// A value's weight as our own caches reckon it with `empty`: key, value and what an entry takes beside them.
 pub(super) const WEIGHT: u64 = 32 + 256 + 512;
 
