@@ -1,7 +1,7 @@
 //! The application: every part a handler may need, wired once.
 
 use crate::{
-    Caches, Jobs, Live, LogWatch,
+    Caches, Emergencies, Jobs, Live, LogWatch,
     config::{Network, WebOrigin},
     http::Limits,
     pages::PageSessions,
@@ -43,6 +43,8 @@ pub struct App {
     pub stores: Stores,
     /// What of them is remembered.
     pub caches: Caches,
+    /// Emergency access to one patient.
+    pub emergencies: Emergencies,
     /// Books appointments and moves them on.
     pub appointments: Appointments,
     /// What is to be done later.

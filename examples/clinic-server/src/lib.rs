@@ -5,6 +5,7 @@
 
 mod app;
 mod caches;
+mod emergency;
 mod jobs;
 mod live;
 mod log_watch;
@@ -23,6 +24,7 @@ pub mod wiring;
 
 pub use app::{App, EdgeSettings};
 pub use caches::Caches;
+pub use emergency::Emergencies;
 pub use jobs::Jobs;
 pub use live::Live;
 pub use log_watch::LogWatch;

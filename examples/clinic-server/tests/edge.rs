@@ -103,7 +103,7 @@ async fn what_matters_least_is_shed_first_and_emergencies_last() {
     doctor.get(PATIENTS).await.expect(200);
     held.extend(fill(Priority::Clinical));
     assert_eq!(doctor.get(PATIENTS).await.expect(503).code(), "OVERLOADED");
-    // It is let in, and the policy decides: there is no breaking of glass yet.
+    // It is let in, and the policy decides: the glass is broken for nobody.
     let emergency = |client: &Client| client.with("x-purpose-of-use", "ETREAT");
     assert_eq!(emergency(&doctor).get(PATIENTS).await.expect(403).code(), "ACCESS_PURPOSE_DENIED");
     // Who gives no care has no emergencies, and neither has who only says so.

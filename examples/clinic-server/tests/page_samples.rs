@@ -80,6 +80,8 @@ fn chart() -> ChartPage {
             part("observations", "Observations", rows(&many)),
             part("immunizations", "Immunisations", rows(&[])),
         ],
+        glass: Some(OpenGlass { until: "14:32 UTC".into(), left: "12 minutes left".into(), seconds: 722 }),
+        form: Some(GlassForm { patient: "018f6c3e".into(), problem: None }),
     }
 }
 
@@ -180,6 +182,51 @@ fn booking(patient: Option<BookFor>) -> BookingPage {
     }
 }
 
+fn glass() -> GlassRow {
+    GlassRow {
+        id: "018f6c3e-7b1a-7c3d-9e55-0242ac120002".into(),
+        at: "2026-03-01T09:00:00Z".into(),
+        began: "2026-03-01 09:00 UTC".into(),
+        who: "…0242ac120002".into(),
+        patient: "018f6c3e-7b1a-7c3d-9e55-0242ac120003".into(),
+        whom: "…0242ac120003".into(),
+        reason: value("Unconscious <b>after</b> a fall"),
+        state: "over".into(),
+        reviewed: None,
+        ends: true,
+        reviews: true,
+    }
+}
+
+fn emergencies() -> Vec<(&'static str, String)> {
+    let rows = vec![glass(), GlassRow { reason: Shown::Hidden, ..glass() }];
+    let list = BreakGlassPage {
+        frame: frame(Section::Emergencies),
+        clinic: true,
+        unreviewed: true,
+        rows,
+        next: Some("cursor".into()),
+    };
+    let access = GlassAccess {
+        at: "2026-03-01T09:01:00Z".into(),
+        time: "2026-03-01 09:01 UTC".into(),
+        what: "read-chart patient".into(),
+        outcome: "allowed".into(),
+    };
+    let report = GlassReportPage {
+        frame: frame(Section::Emergencies),
+        glass: glass(),
+        accesses: Some(vec![access]),
+        more: false,
+    };
+    let form = GlassForm { patient: "018f6c3e".into(), problem: Some("Say <why>.".into()) };
+    vec![
+        ("break-glass", list.render().unwrap()),
+        ("break-glass-report", report.render().unwrap()),
+        ("glass", GlassPage { frame: frame(Section::Patients), form }.render().unwrap()),
+    ]
+}
+
 fn pages() -> Vec<(&'static str, String)> {
     let door = |problem| SignInPage {
         frame: Frame { person: None, links: Vec::new(), csrf: "c5rf".into(), demo: true },
@@ -203,7 +250,7 @@ fn pages() -> Vec<(&'static str, String)> {
         correlation: Some("018f6c3e-7b1a-7c3d-9e55-0242ac120002".into()),
     };
     let whom = BookFor { id: "1".into(), name: value("Ochoa, Luz"), born: Shown::Absent, own: false };
-    vec![
+    let mut pages = vec![
         ("sign-in", door(Some("E-mail and password do not match.".into())).render().unwrap()),
         ("patients", patients().render().unwrap()),
         ("chart", chart().render().unwrap()),
@@ -212,7 +259,9 @@ fn pages() -> Vec<(&'static str, String)> {
         ("booking", booking(None).render().unwrap()),
         ("booking-for", booking(Some(whom)).render().unwrap()),
         ("problem", problem.render().unwrap()),
-    ]
+    ];
+    pages.extend(emergencies());
+    pages
 }
 
 #[test]

@@ -144,7 +144,10 @@ pub(crate) async fn verdict(app: &App, context: &RequestContext) -> Result<Verdi
 
 /// Reading the log is decided and recorded like any other access. The rows come from the log and not from a repository, so the page
 /// that is released is empty.
-async fn let_in(app: &App, context: &RequestContext) -> Result<healthcare_core::Page<AuditTrail>, Problem> {
+pub(super) async fn let_in(
+    app: &App,
+    context: &RequestContext,
+) -> Result<healthcare_core::Page<AuditTrail>, Problem> {
     let grant = app.gate.open(context, List::<AuditTrail>::all()).await?;
     Ok(grant.release(Rows::last(Vec::new())).await?)
 }
@@ -196,7 +199,9 @@ fn what(
     query
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Problem::of(ErrorCode::Internal))
 }
 
@@ -211,7 +216,7 @@ impl VerdictView {
 }
 
 impl EntryView {
-    fn of(entry: &Entry) -> Self {
+    pub(super) fn of(entry: &Entry) -> Self {
         let sequence = entry.sequence;
         let correlation_id = entry.id.correlation.to_string();
         let Some(event) = &entry.event else {

@@ -4,7 +4,9 @@ mod answers;
 mod appointments;
 mod audit;
 mod auth;
+mod break_glass;
 mod clinics;
+mod glass_log;
 mod health;
 mod list;
 mod me;
@@ -18,6 +20,7 @@ pub(crate) use audit::{
     AuditParams, EntryView, VerdictView, entries as audit_entries, verdict as audit_verdict,
 };
 pub use audit::{AuditTrail, audit_trail};
+pub(crate) use break_glass::{BreakGlassView, GlassParams, GlassReport, glasses, report as glass_report};
 pub(crate) use clinics::read_clinic;
 pub use openapi::document;
 pub(crate) use patients::{PatientSearch, PatientView, exists as patient_exists, find};
@@ -67,6 +70,11 @@ fn signed_in() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(patients::search))
         .routes(routes!(patients::read, patients::update))
         .routes(routes!(record::record))
+        .routes(routes!(break_glass::begin))
+        .routes(routes!(break_glass::list))
+        .routes(routes!(break_glass::read))
+        .routes(routes!(break_glass::end))
+        .routes(routes!(break_glass::review))
         .routes(routes!(appointments::list, appointments::book))
         .routes(routes!(appointments::step))
         .routes(routes!(audit::list))

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use healthcare_core::ErrorCode;
-use healthcare_rbac::{edge::bearer, token::AccessClaims};
+use healthcare_rbac::{edge::bearer, policy::EMERGENCY_PURPOSE, token::AccessClaims};
 use healthcare_resilience::{
     AddressKey, BoxError, CircuitBreaker, Class, HealthBuilder, Priority, Rejection, Shedder,
 };
@@ -142,8 +142,7 @@ pub(super) fn priority(app: &App, request: &Request) -> Option<Priority> {
         return Some(Priority::Normal);
     };
     let cares = claims.roles.iter().any(|role| CARE.contains(&role.as_str()));
-    let purpose = headers.get("x-purpose-of-use").map(http::HeaderValue::as_bytes);
-    Some(if cares && purpose == Some(b"ETREAT") {
+    Some(if cares && is_emergency(app, request, &claims) {
         Priority::Emergency
     } else if ["/api/v1/audit", "/logger", "/api-docs"].iter().any(|slow| path.starts_with(slow)) {
         Priority::Background
@@ -152,6 +151,20 @@ pub(super) fn priority(app: &App, request: &Request) -> Option<Priority> {
     } else {
         Priority::Normal
     })
+}
+
+/// An emergency is what asks for its purpose, what breaks the glass, and the chart of somebody for whom this user has broken it, as far as this
+/// process has seen: another's is let in as care is.
+fn is_emergency(app: &App, request: &Request, claims: &AccessClaims) -> bool {
+    let path = request.uri().path();
+    let asks = request.headers().get("x-purpose-of-use").is_some_and(|purpose| purpose == EMERGENCY_PURPOSE);
+    let patient = ["/api/v1/patients/", "/patients/"].iter().find_map(|prefix| path.strip_prefix(prefix));
+    let (id, rest) = patient.map_or(("", ""), |rest| rest.split_once('/').unwrap_or((rest, "")));
+    let begins = rest == "break-glass" && request.method() == http::Method::POST;
+    asks || begins
+        || id.parse().is_ok_and(|patient| {
+            crate::pages::is_page(path) && app.emergencies.is_known(&(claims.clinic, claims.user, patient))
+        })
 }
 
 /// Whether it is a probe of health.

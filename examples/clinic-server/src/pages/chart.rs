@@ -1,10 +1,11 @@
 //! One patient's chart.
 
 use super::{
+    break_glass,
     patients::{name, shown},
     rendered,
     session::Visitor,
-    view::{ChartPage, ChartPart, ChartPerson, Section, Shown},
+    view::{ChartPage, ChartPart, ChartPerson, GlassForm, OpenGlass, Section, Shown},
 };
 use crate::{
     App,
@@ -13,10 +14,11 @@ use crate::{
 };
 use axum::{extract::State, response::Response};
 use healthcare_core::{
-    AllergyIntolerance, Appointment, Chart, Coded, Condition, Encounter, Field, Immunization, Measure,
-    MedicationRequest, Observation, Patient, Period, Procedure, Record, Released, allergy_intolerance,
-    condition, encounter, immunization, medication_request, observation, procedure,
+    AllergyIntolerance, Appointment, Chart, Coded, Condition, Encounter, ErrorCode, Field, Immunization,
+    Measure, MedicationRequest, Observation, Patient, Period, Procedure, Record, Released,
+    allergy_intolerance, condition, encounter, immunization, medication_request, observation, procedure,
 };
+use http::StatusCode;
 use jiff::{Timestamp, Unit, civil::Date, tz::TimeZone};
 use std::sync::Arc;
 
@@ -26,10 +28,27 @@ pub(super) async fn page(
     visitor: Visitor,
     PathId(id): PathId<Patient>,
 ) -> Result<Response, Problem> {
-    let (patient, chart) = read_record(&app, &visitor.caller.context, id).await?;
-    let today = app.clock.now().to_zoned(TimeZone::UTC).date();
+    let context = &visitor.caller.context;
+    let may_break = break_glass::may_break(&app, context);
+    let opened = if may_break { app.emergencies.opened(context, id).await? } else { None };
+    let reading = opened.as_ref().map_or(context, |(_, emergency)| emergency);
+    let (patient, chart) = match read_record(&app, reading, id).await {
+        Err(problem) if may_break && problem.code == ErrorCode::AccessDenied => {
+            return Ok(break_glass::offered(&app, visitor, id, (StatusCode::FORBIDDEN, None)).await);
+        }
+        read => read?,
+    };
+    let (now, view, parts) = (app.clock.now(), PatientView::of(&patient), parts(&chart));
+    let hides = !view.hidden.is_empty() || parts.iter().any(ChartPart::hides);
     let frame = visitor.frame(&app, Section::Patients).await;
-    let page = ChartPage { frame, person: person(&PatientView::of(&patient), today), parts: parts(&chart) };
+    let page = ChartPage {
+        frame,
+        person: person(&view, now.to_zoned(TimeZone::UTC).date()),
+        form: (may_break && opened.is_none() && hides)
+            .then(|| GlassForm { patient: id.to_string(), problem: None }),
+        glass: opened.map(|(until, _)| OpenGlass::until(until, now)),
+        parts,
+    };
     Ok(visitor.answer(rendered(&page)))
 }
 

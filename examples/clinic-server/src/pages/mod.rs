@@ -5,6 +5,7 @@ mod assets;
 mod board;
 mod board_row;
 mod booking;
+mod break_glass;
 mod chart;
 mod diary;
 mod form;
@@ -46,6 +47,11 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/appointments/new", get(booking::page).post(booking::submit))
         .route("/patients", get(patients::page).post(patients::search))
         .route("/patients/{id}", get(chart::page))
+        .route("/patients/{id}/break-glass", post(break_glass::begin))
+        .route("/break-glass", get(break_glass::page))
+        .route("/break-glass/{id}", get(break_glass::report))
+        .route("/break-glass/{id}/end", post(break_glass::end))
+        .route("/break-glass/{id}/review", post(break_glass::review))
         .route("/api-docs", get(api_docs::page))
         .route("/live/ticket", post(live::ticket))
         .route("/logger", get(logger::page))

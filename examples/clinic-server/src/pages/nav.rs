@@ -2,7 +2,7 @@
 
 use super::view::{NavLink, Section};
 use crate::App;
-use healthcare_core::{Action, Actor, Appointment, Patient, Record};
+use healthcare_core::{Action, Actor, Appointment, BreakGlass, Patient, Record};
 use healthcare_rbac::policy::Reach;
 
 /// One entry: its page, and what of the policy it needs.
@@ -24,10 +24,11 @@ const fn entry(
 }
 
 /// Every entry, in the order of the bar. The first that a role reaches is where it begins.
-const ENTRIES: [Entry; 4] = [
+const ENTRIES: [Entry; 5] = [
     entry(Section::Board, "/board", "Day board", (Appointment::KIND, Action::List)),
     entry(Section::Booking, "/appointments/new", "Book", (Appointment::KIND, Action::Create)),
     entry(Section::Patients, "/patients", "Patients", (Patient::KIND, Action::Search)),
+    entry(Section::Emergencies, "/break-glass", "Emergency access", (BreakGlass::KIND, Action::List)),
     entry(Section::Logger, "/logger", "Audit log", ("audit", Action::List)),
 ];
 

@@ -1,5 +1,6 @@
 //! Where records live, as the handlers see it: one seam for each need, whatever stands behind them.
 
+mod emergency;
 mod kept;
 mod told;
 
@@ -7,9 +8,9 @@ pub use told::Told;
 
 use async_trait::async_trait;
 use healthcare_core::{
-    AccessError, AllergyIntolerance, Appointment, AppointmentStore, ChartReader, Clinic, Condition,
-    Encounter, Immunization, Location, MedicationRequest, MemoryStore, Observation, Patient, Practitioner,
-    Procedure, Reader, Record, Remember, RequestContext, Searcher, Service, Writer,
+    AccessError, AllergyIntolerance, Appointment, AppointmentStore, BreakGlassStore, ChartReader, Clinic,
+    Condition, Encounter, Immunization, Location, MedicationRequest, MemoryStore, Observation, Patient,
+    Practitioner, Procedure, Reader, Record, Remember, RequestContext, Searcher, Service, Writer,
 };
 use healthcare_db::SqlStore;
 use std::{fmt, sync::Arc};
@@ -90,6 +91,7 @@ pub trait ClinicStore:
     + Repository<Appointment>
     + AppointmentStore
     + ReplyStore
+    + BreakGlassStore
     + 'static
 {
 }
@@ -103,6 +105,7 @@ impl<S> ClinicStore for S where
         + Repository<Appointment>
         + AppointmentStore
         + ReplyStore
+        + BreakGlassStore
         + 'static
 {
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// Reads as `S` does, through the decorators of the caches, and writes through those of caches and relay.
 #[derive(Debug)]
 pub struct Told<S> {
-    store: Arc<S>,
+    pub(super) store: Arc<S>,
     rows: KeptRows<S>,
     writer: PurgingWriter<WakingWriter<ByRef<S>>>,
 }

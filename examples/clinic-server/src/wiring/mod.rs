@@ -11,6 +11,7 @@
 mod accounts;
 mod cache;
 mod cipher;
+mod emergency;
 mod error;
 mod health;
 mod housekeeping;
@@ -38,6 +39,7 @@ use crate::{
     stores::{Stores, Told},
 };
 use cipher::HouseBodies;
+use emergency::LateEmergencies;
 use health::health;
 use healthcare_audit::AuditLog;
 use healthcare_cache::{CachedRelations, Coherence, PurgingSink};
@@ -101,7 +103,8 @@ pub async fn wire_with(
     let audit_dir = process.audit_dir(&config.data_dir);
     let audit = open_audit(&audit_dir, &vault, &clock)?;
     let late = Arc::new(LateRelations::default());
-    let policy = PolicyAuthorizer::new(Policy::clinic().map_err(StartError::Policy)?, Arc::clone(&late) as _);
+    let emergencies = Arc::new(LateEmergencies::default());
+    let policy = policy(&late, &emergencies)?;
     let boundary = boundary(&policy, &audit, &clock)?;
     let redis = config.redis.as_ref().map(redis::connect).transpose()?;
     let (caches, coherence) = cache::wire(redis.as_ref(), (&database, process), &boundary, (&vault, &clock))?;
@@ -130,6 +133,7 @@ pub async fn wire_with(
     let housekeeping = Housekeeping::of(kept, &jobs, accounts.sessions, (&boundary.system, &clock))?;
     let limits = limits(config, redis.as_ref(), &vault)?;
     let app = App {
+        emergencies: emergencies.wire(&boundary.gate, Arc::clone(&store) as _, &clock),
         gate: boundary.gate,
         policy,
         edge: boundary.edge,
@@ -163,6 +167,16 @@ pub async fn wire_with(
         bus,
         database,
     })
+}
+
+/// Who may do what: by relations and emergency accesses that are known only after the boundary was built.
+fn policy(
+    relations: &Arc<LateRelations>,
+    emergencies: &Arc<LateEmergencies>,
+) -> Result<PolicyAuthorizer, StartError> {
+    let policy = Policy::clinic().map_err(StartError::Policy)?;
+    let authorizer = PolicyAuthorizer::new(policy, Arc::clone(relations) as _);
+    Ok(authorizer.with_emergencies(Arc::clone(emergencies) as _))
 }
 
 /// Who decides, and where decisions are recorded.

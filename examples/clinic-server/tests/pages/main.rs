@@ -6,6 +6,7 @@ mod booking;
 mod browser;
 #[path = "../common/mod.rs"]
 mod common;
+mod glass;
 mod logger;
 mod roles;
 
@@ -16,10 +17,12 @@ use booking::{
 };
 use browser::{Browser, token};
 use common::{Client, Site};
+use glass::a_chart_that_is_not_shown_is_opened_and_the_opening_reviewed;
 use logger::an_access_is_found_by_patient_user_action_outcome_and_day;
 use roles::{a_demonstration_has_a_button_for_each_role, what_is_offered_is_allowed};
 
 on_both_databases!(
+    a_chart_that_is_not_shown_is_opened_and_the_opening_reviewed,
     a_visit_from_the_door_to_the_log,
     forms_from_elsewhere_are_refused,
     a_demonstration_has_a_button_for_each_role,

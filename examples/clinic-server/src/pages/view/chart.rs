@@ -1,6 +1,6 @@
 //! One patient's chart.
 
-use super::{Frame, Shown};
+use super::{Frame, GlassForm, OpenGlass, Shown};
 use askama::Template;
 
 /// The person a chart is about.
@@ -49,6 +49,10 @@ impl ChartPart {
     fn cells<'c>(&'c self, row: &'c [Shown]) -> impl Iterator<Item = (&'static str, &'c Shown)> {
         self.columns.iter().copied().zip(row)
     }
+    /// Whether something of it is not shown to this reader.
+    pub(in crate::pages) fn hides(&self) -> bool {
+        self.rows.as_ref().is_none_or(|rows| rows.iter().flatten().any(|cell| *cell == Shown::Hidden))
+    }
     fn is_open(&self) -> bool {
         self.rows.as_ref().is_none_or(|rows| rows.len() <= Self::ROWS_OPEN_MAX)
     }
@@ -68,4 +72,8 @@ pub struct ChartPage {
     pub person: ChartPerson,
     /// Its parts.
     pub parts: Vec<ChartPart>,
+    /// That the reader has broken the glass for them.
+    pub glass: Option<OpenGlass>,
+    /// The form that breaks it, where something is hidden.
+    pub form: Option<GlassForm>,
 }

@@ -9,6 +9,8 @@ pub enum Section {
     Booking,
     /// The patients.
     Patients,
+    /// Emergency accesses.
+    Emergencies,
     /// The audit log.
     Logger,
     /// None.

@@ -3,6 +3,7 @@
 mod api_docs;
 mod board;
 mod booking;
+mod break_glass;
 mod chart;
 mod frame;
 mod logger;
@@ -14,6 +15,9 @@ mod sign_in;
 pub use api_docs::{ApiDocsPage, ApiOperation, ApiPart};
 pub use board::{BoardColumn, BoardDay, BoardPage, BoardRow, Choice, StepButton};
 pub use booking::{BookFor, BookingPage, TimeChoice, Times, TimesDay};
+pub use break_glass::{
+    BreakGlassPage, GlassAccess, GlassForm, GlassPage, GlassReportPage, GlassRow, OpenGlass,
+};
 pub use chart::{ChartPage, ChartPart, ChartPerson};
 pub use frame::{Frame, NavLink, PersonBadge, Section};
 pub use logger::{LogEntry, LogFilters, LoggerPage, Verdict};
