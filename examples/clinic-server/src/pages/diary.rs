@@ -61,12 +61,9 @@ impl Diary {
         let colleague = |one: &Released<Practitioner>| Colleague::of(one, zone(one.location_id));
         let mut colleagues: Vec<_> = colleagues.iter().map(colleague).collect();
         colleagues.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self {
-            clinic: clinic.name.clone(),
-            zone: clinic.zone.clone(),
-            colleagues,
-            offers: offers.iter().map(Offer::of).collect(),
-        })
+        let mut offers: Vec<_> = offers.iter().map(Offer::of).collect();
+        offers.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { clinic: clinic.name.clone(), zone: clinic.zone.clone(), colleagues, offers })
     }
 
     /// The date on the clinic's clocks.
