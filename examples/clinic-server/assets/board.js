@@ -39,6 +39,7 @@
       const details = document.getElementById(id)?.querySelector("details");
       if (details) details.open = true;
     });
+    live.dataset.looks = Number(live.dataset.looks || 0) + 1;
     if (focused) [...fresh.querySelectorAll("a, button, summary")].find((one) => keyOf(one) === focused)?.focus();
   };
 

@@ -9,6 +9,12 @@ fn card(family: &str) -> String {
     )
 }
 
+/// Waits until the window is told of changes and has looked once at what happened before: whatever changes from now on, it was told of.
+fn settled(window: &Window<'_>) {
+    window.until("document.getElementById('live').classList.contains('on')", "live");
+    window.until("document.getElementById('live').dataset.looks >= 1", "a first look");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Chromium: cargo xtask test"]
 async fn a_booking_shows_in_another_window_by_itself_and_its_access_in_the_log() {
@@ -26,13 +32,14 @@ async fn a_booking_shows_in_another_window_by_itself_and_its_access_in_the_log()
     ward.sign_in("NURSE");
     ward.go(&board);
     ward.shows("Dziedzic, Paweł");
-    ward.until("document.getElementById('live').classList.contains('on')", "live");
+    settled(&ward);
     ward.eval("window.isSame = true");
     desk.press(".slot button", "Check in");
     desk.shows("Waiting");
     ward.until(&format!("{}.includes('Waiting') === true", card("Dziedzic")), "the nurse sees it");
     assert_eq!(ward.eval("window.isSame"), true, "without a reload");
     // And the other way round.
+    settled(&desk);
     ward.press(".slot button", "Start");
     desk.until(&format!("{}.includes('Being seen') === true", card("Dziedzic")), "the desk sees it");
 
