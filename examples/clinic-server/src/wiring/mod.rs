@@ -95,10 +95,7 @@ pub async fn wire_with(
 ) -> Result<Server, StartError> {
     prepare_directory(&config.data_dir)?;
     let (database, relay_database) = connect(&config.database).await?;
-    let scope_keys = Arc::new(SqlScopeKeys::with_clock(database.clone(), Arc::clone(&clock)));
-    let vault = Arc::new(
-        Vault::new(&*provider(&config.key)?, Arc::clone(&scope_keys) as _).map_err(StartError::Keys)?,
-    );
+    let (scope_keys, vault) = keys(config, &database, &clock)?;
 
     let audit_dir = process.audit_dir(&config.data_dir);
     let audit = open_audit(&audit_dir, &vault, &clock)?;
@@ -167,6 +164,17 @@ pub async fn wire_with(
         bus,
         database,
     })
+}
+
+/// The clinics' keys, wrapped in the database by the master key.
+fn keys(
+    config: &Config,
+    database: &Database,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Arc<SqlScopeKeys>, Arc<Vault>), StartError> {
+    let scopes = Arc::new(SqlScopeKeys::with_clock(database.clone(), Arc::clone(clock)));
+    let vault = Vault::new(&*provider(&config.key)?, Arc::clone(&scopes) as _).map_err(StartError::Keys)?;
+    Ok((scopes, Arc::new(vault)))
 }
 
 /// Who may do what: by relations and emergency accesses that are known only after the boundary was built.
