@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use std::{
     net::IpAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
@@ -413,6 +413,50 @@ async fn a_signed_out_token_is_refused_at_once_here_and_within_the_bound_elsewhe
     assert_eq!(code(login.refresh(signed_in.refresh.as_str(), None).await), Some(ErrorCode::SessionRevoked));
     house.login.sign_out(&claims, None).await.unwrap();
     assert_eq!(house.kinds(), [AuthEventKind::SignedIn, AuthEventKind::SignedOut], "once");
+}
+
+#[tokio::test]
+async fn what_is_held_open_outlives_its_token_and_not_its_sign_in() {
+    let house = house().await;
+    let signed_in = house.sign_in().await;
+    let claims = house.tokens.verify(&signed_in.access.text).unwrap();
+    let minutes = |minutes: u64| house.clock.advance(Duration::from_secs(60 * minutes));
+    minutes(40);
+    assert!(house.tokens.verify(&signed_in.access.text).is_err());
+    house.guard.lives(&claims).await.unwrap();
+    // A sign of the user in this very second: what is remembered says nothing of it.
+    minutes(19);
+    house.clock.advance(Duration::from_millis(59_500));
+    house.guard.lives(&claims).await.unwrap();
+    house.login.refresh(signed_in.refresh.as_str(), None).await.unwrap();
+    house.clock.advance(Duration::from_millis(900));
+    house.guard.lives(&claims).await.unwrap();
+    minutes(59);
+    house.guard.lives(&claims).await.unwrap();
+    minutes(1);
+    assert!(matches!(house.guard.lives(&claims).await, Err(SessionEnded::Ended)), "idle for an hour");
+    house.sessions.away.store(true, Ordering::SeqCst);
+    assert!(matches!(house.guard.lives(&claims).await, Err(SessionEnded::Unknown(_))), "an error means no");
+}
+
+#[tokio::test]
+async fn who_holds_something_open_is_told_of_the_end() {
+    let house = house().await;
+    let (elsewhere, _) = process(&house);
+    let (here, there) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+    for (guard, told) in [(&house.guard, &here), (&elsewhere, &there)] {
+        let told = Arc::clone(told);
+        guard.on_end(move |session| told.lock().unwrap().push(session)).unwrap();
+    }
+    assert!(house.guard.on_end(drop).is_err(), "there is one to tell the others");
+    let signed_in = house.sign_in().await;
+    let claims = house.tokens.verify(&signed_in.access.text).unwrap();
+    elsewhere.lives(&claims).await.unwrap();
+    house.login.sign_out(&claims, None).await.unwrap();
+    assert_eq!(*here.lock().unwrap(), [claims.session], "at once");
+    house.clock.advance(Duration::from_secs(1));
+    assert!(elsewhere.lives(&claims).await.is_err());
+    assert_eq!(*there.lock().unwrap(), [claims.session], "when it is found");
 }
 
 #[tokio::test]

@@ -199,13 +199,23 @@ async fn a_sign_in_that_ends_takes_its_sockets_with_it(site: Site) {
     let (mut board, _) = Socket::joined(&nurse).await;
     let unused = ticket(&nurse).await;
     nurse.post("/api/v1/auth/logout", &json!({})).await.expect(204);
+    // Whoever has signed out is told nothing of what comes after.
+    book(&desk, "11:00:00").await;
     assert_eq!(board.closed().await, 4001);
     assert_eq!(refused(request(running.address, &unused)).await, 401, "a ticket of an ended sign-in");
     // Ended elsewhere: it is found within the time that a sign-in is believed, and a recheck.
     let (mut other, _) = Socket::joined(&desk).await;
     let claims = running.server.app.tokens.verify(desk.token.as_deref().unwrap()).unwrap();
     end_elsewhere(&site, claims.session.as_uuid()).await;
-    assert_eq!(other.closed().await, 4001);
+    let end = loop {
+        match other.frame().await {
+            // The booking from before.
+            Some(Message::Text(_)) => {}
+            Some(Message::Close(Some(frame))) => break u16::from(frame.code),
+            gone => panic!("{gone:?}"),
+        }
+    };
+    assert_eq!(end, 4001);
     running.stop().await;
 }
 
@@ -264,6 +274,16 @@ async fn a_ticket_is_good_once_and_a_page_from_elsewhere_opens_nothing() {
     assert_eq!(refused(in_address).await, 401);
     connect_async(from(&format!("http://{}", running.address))).await.unwrap();
     // Without a handshake there is no socket.
+    // A page shows its form token; a form without one, or a link from elsewhere, gets no ticket.
+    let cookie = format!("clinic={}", nurse.token.as_deref().unwrap());
+    let browser = Client::new(running.address).with("cookie", &cookie);
+    let page = browser.get("/patients").await.expect(200);
+    let seed = page.headers.iter().find(|(_, value)| value.starts_with("clinic-seed=")).unwrap().1.clone();
+    let browser = browser.with("cookie", seed.split(';').next().unwrap());
+    let token = page.body.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(browser.form("/live/ticket", &[]).await.expect(403).code(), "AUTH_CSRF_INVALID");
+    let view = browser.form("/live/ticket", &[("csrf", token)]).await.expect(200).json();
+    connect_async(request(running.address, view["ticket"].as_str().unwrap())).await.unwrap();
     let plain = nurse.get("/ws").await.expect(400);
     assert_eq!(plain.code(), "REQUEST_MALFORMED");
     Client::new(running.address).post("/api/v1/ws-ticket", &json!({})).await.expect(401);
