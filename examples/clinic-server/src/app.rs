@@ -9,6 +9,7 @@ use crate::{
 };
 use healthcare_audit::AuditLog;
 use healthcare_core::{Appointments, Clock, Edge, Gate, System, Vault};
+use healthcare_messaging::EmailTransport;
 use healthcare_rbac::{
     login::LoginService, policy::PolicyAuthorizer, session::SessionGuard, token::TokenService,
     user::UserStore,
@@ -49,6 +50,8 @@ pub struct App {
     pub appointments: Appointments,
     /// What is to be done later.
     pub jobs: Jobs,
+    /// Hands e-mail over.
+    pub email: Arc<dyn EmailTransport>,
     /// Signs people in and out.
     pub login: LoginService,
     /// Checks access tokens.

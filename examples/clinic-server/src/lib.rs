@@ -9,6 +9,7 @@ mod emergency;
 mod jobs;
 mod live;
 mod log_watch;
+pub mod notices;
 mod ops;
 mod stores;
 

@@ -137,6 +137,26 @@ fn a_redis_is_reached_in_clear_on_this_machine_alone() {
 }
 
 #[test]
+fn a_mail_server_is_reached_in_clear_on_this_machine_alone_and_somebody_writes() {
+    assert!(resolve("", &[]).unwrap().email.is_none());
+    let from = [("CLINIC_MAIL_FROM", "Quay Practice <post@quay.example>")];
+    let local = resolve("--smtp-url smtp://127.0.0.1:1025", &from).unwrap().email.unwrap();
+    assert!(local.server.is_in_clear());
+    let sqlite = format!("{PRODUCTION} --database-url sqlite:/srv/clinic.db");
+    let email = |url: &str| resolve(&format!("{sqlite} --smtp-url {url}"), &from);
+    for url in ["smtp://u:geheim@mail.example", "smtps://u:geheim@mail.example"] {
+        let config = email(url).unwrap();
+        assert!(!config.email.as_ref().unwrap().server.is_in_clear(), "{url}");
+        assert!(!format!("{config:?}").contains("geheim"), "{url}");
+    }
+    let in_clear = email("smtp://u:geheim@mail.example?tls=none").unwrap_err().to_string();
+    assert!(in_clear.contains("--smtp-url") && !in_clear.contains("geheim"), "{in_clear}");
+    assert_eq!(refused("--smtp-url smtp://127.0.0.1:1025", &[]), ["--mail-from"]);
+    assert_eq!(refused("--smtp-url smtp://127.0.0.1:1025 --mail-from nobody", &[]), ["--mail-from"]);
+    assert!(resolve("--mail-from post@quay.example", &[]).unwrap().email.is_none(), "said and not used");
+}
+
+#[test]
 fn operators_off_this_machine_show_a_token() {
     assert!(resolve("", &[]).unwrap().ops.is_none());
     assert!(resolve("--ops-listen 127.0.0.1:9464", &[]).unwrap().ops.unwrap().token.is_none());

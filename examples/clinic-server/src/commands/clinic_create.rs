@@ -23,7 +23,11 @@ const SLUG_BYTES_MAX: usize = 40;
 /// What the first user may: run the clinic, and see no chart.
 const ROLE: &str = "CLINIC_ADMIN";
 /// What a new clinic's diary follows.
-const PLUGINS: &str = r#"{"eligibility": {"minimum_notice_minutes": 15, "maximum_days_ahead": 180}}"#;
+const PLUGINS: &str = r#"{
+    "eligibility": {"minimum_notice_minutes": 15, "maximum_days_ahead": 180},
+    "notification": {},
+    "reminder": {"minutes_before": 1440}
+}"#;
 
 /// A clinic that is to be, with its first administrator.
 #[derive(Debug)]

@@ -282,6 +282,9 @@ fn announce(config: &Config, process: Process, running: &Running) {
     if !process.is_alone() && config.redis.is_none() {
         println!("One of several processes, without --redis-url: nothing is kept in memory.");
     }
+    if process.works() && config.email.is_none() {
+        println!("No --smtp-url: e-mail to patients goes nowhere, and the log tells of each.");
+    }
     if !process.answers() {
         return;
     }

@@ -109,6 +109,12 @@ pub struct ServerArgs {
     /// A Redis that the processes share: `redis://…` on this machine, else `rediss://…`. [env: CLINIC_REDIS_URL, REDIS_URL]
     #[arg(long, global = true, value_name = "URL")]
     pub redis_url: Option<String>,
+    /// The mail server: `smtps://[user:password@]host`, or `smtp://…` for STARTTLS; on this machine plain text. [env: CLINIC_SMTP_URL] [default: none, the log tells of e-mails]
+    #[arg(long, global = true, value_name = "URL")]
+    pub smtp_url: Option<String>,
+    /// Who writes e-mail: `Quay Practice <post@quay.example>`. [env: CLINIC_MAIL_FROM]
+    #[arg(long, global = true, value_name = "MAILBOX")]
+    pub mail_from: Option<String>,
     /// The address to serve on. [env: CLINIC_LISTEN] [default: 127.0.0.1:8088]
     #[arg(long, global = true, value_name = "IP:PORT")]
     pub listen: Option<String>,
@@ -166,6 +172,8 @@ impl ServerArgs {
             (settings::RELAY_URL, self.relay_url.clone()),
             (settings::OWNER_URL, self.owner_url.clone()),
             (settings::REDIS_URL, self.redis_url.clone()),
+            (settings::SMTP_URL, self.smtp_url.clone()),
+            (settings::MAIL_FROM, self.mail_from.clone()),
             (settings::LISTEN, self.listen.clone()),
             (settings::OPS_LISTEN, self.ops_listen.clone()),
             (settings::DATA_DIR, self.data_dir.clone()),

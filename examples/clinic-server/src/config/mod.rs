@@ -6,6 +6,7 @@
 mod args;
 mod database;
 mod edge;
+mod email;
 mod environment;
 mod log;
 mod network;
@@ -20,6 +21,7 @@ pub use database::{DatabaseConfig, DatabaseUrl};
 pub use edge::{
     EdgeLimits, InvalidOrigin, InvalidRate, InvalidRequests, OpsConfig, Rate, RatePeriod, Requests, WebOrigin,
 };
+pub use email::EmailConfig;
 pub use environment::Environment;
 pub use log::{LogConfig, LogFormat, UnknownFormat};
 pub use network::Network;

@@ -1,8 +1,8 @@
 //! From flags and variables to checked values.
 
 use super::{
-    DatabaseConfig, DatabaseUrl, EdgeLimits, Environment, LogConfig, LogFormat, OpsConfig, RedisUrl,
-    ServerArgs, Transport, Variables, WebOrigin, database, log::Filter, settings, transport,
+    DatabaseConfig, DatabaseUrl, EdgeLimits, EmailConfig, Environment, LogConfig, LogFormat, OpsConfig,
+    RedisUrl, ServerArgs, Transport, Variables, WebOrigin, database, email, log::Filter, settings, transport,
 };
 use healthcare_core::{EffectiveSetting, SettingErrors, SettingSource, Settings};
 use std::{
@@ -41,6 +41,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// What several processes share, if there is one.
     pub redis: Option<RedisUrl>,
+    /// Where e-mail is handed over; without it the log tells that there would have been one.
+    pub email: Option<EmailConfig>,
     /// The address to serve on.
     pub listen: SocketAddr,
     /// Where operators look, if anywhere.
@@ -84,6 +86,7 @@ impl Config {
             environment: Environment::Demo,
             database: DatabaseConfig::Sqlite(data_dir.join("clinic.db")),
             redis: None,
+            email: None,
             listen: LISTEN,
             ops: None,
             key: KeySource::Generated(data_dir.join(DEMO_KEY_FILE)),
@@ -122,6 +125,7 @@ impl Config {
         let data_dir = data_dir(read, environment);
         let database = database::read(read, environment, &data_dir);
         let redis = read.parse(&settings::REDIS_URL);
+        let email = email::read(read);
         let listen = address(read, &settings::LISTEN).unwrap_or(LISTEN);
         read.fall_back(&settings::LISTEN, listen);
         let ops = ops(read);
@@ -134,6 +138,7 @@ impl Config {
             environment,
             database,
             redis,
+            email,
             listen,
             ops,
             data_dir,

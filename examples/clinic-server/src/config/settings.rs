@@ -1,6 +1,6 @@
 //! Every setting of the server by its names.
 
-use super::{DatabaseUrl, RedisUrl};
+use super::{DatabaseUrl, RedisUrl, email};
 use healthcare_core::Setting;
 
 pub(super) const ENVIRONMENT: Setting = Setting::new("--environment", &["CLINIC_ENVIRONMENT"]);
@@ -12,6 +12,8 @@ pub(super) const OWNER_URL: Setting =
     Setting::new("--owner-url", &["CLINIC_OWNER_URL"]).shown_as(DatabaseUrl::shown);
 pub(super) const REDIS_URL: Setting =
     Setting::new("--redis-url", &["CLINIC_REDIS_URL", "REDIS_URL"]).shown_as(RedisUrl::shown);
+pub(super) const SMTP_URL: Setting = Setting::new("--smtp-url", &["CLINIC_SMTP_URL"]).shown_as(email::shown);
+pub(super) const MAIL_FROM: Setting = Setting::new("--mail-from", &["CLINIC_MAIL_FROM"]);
 pub(super) const LISTEN: Setting = Setting::new("--listen", &["CLINIC_LISTEN"]);
 pub(super) const OPS_LISTEN: Setting = Setting::new("--ops-listen", &["CLINIC_OPS_LISTEN"]);
 pub(super) const OPS_TOKEN: Setting = Setting::new("CLINIC_OPS_TOKEN", &["CLINIC_OPS_TOKEN"]).secret();
@@ -30,12 +32,14 @@ pub(super) const LOG: Setting = Setting::new("--log", &["CLINIC_LOG"]);
 pub(super) const LOG_FORMAT: Setting = Setting::new("--log-format", &["CLINIC_LOG_FORMAT"]);
 
 /// What begins like our variables and is not among these is a mistake in writing.
-pub(super) const ALL: [Setting; 21] = [
+pub(super) const ALL: [Setting; 23] = [
     ENVIRONMENT,
     DATABASE_URL,
     RELAY_URL,
     OWNER_URL,
     REDIS_URL,
+    SMTP_URL,
+    MAIL_FROM,
     LISTEN,
     OPS_LISTEN,
     OPS_TOKEN,

@@ -62,7 +62,7 @@ impl Jobs {
     }
 
     /// Starts describing a worker on these jobs.
-    pub(crate) fn worker_on(&self) -> WorkerBuilder {
+    pub fn worker_on(&self) -> WorkerBuilder {
         healthcare_messaging::Worker::builder(Arc::clone(&self.store)).wake(&self.wake)
     }
 

@@ -43,6 +43,13 @@ pub(super) async fn fill(
     Ok(Profiles { doctor, patient: patients.first().copied().ok_or_else(nobody)? })
 }
 
+/// What a demonstration's clinics have switched on.
+const PLUGINS: &str = r#"{
+    "eligibility": {"minimum_notice_minutes": 15, "maximum_days_ahead": 180},
+    "notification": {},
+    "reminder": {"minutes_before": 1440}
+}"#;
+
 /// Writes the clinic's own record: from now on it is seeded.
 pub(super) async fn open(app: &App, context: &RequestContext, demo: &DemoClinic) -> Result<(), AccessError> {
     let plain = clinic::Plain {
@@ -50,7 +57,7 @@ pub(super) async fn open(app: &App, context: &RequestContext, demo: &DemoClinic)
         slug: demo.slug.to_owned(),
         zone: zone(demo)?,
         active: true,
-        plugins: r#"{"eligibility": {"minimum_notice_minutes": 15, "maximum_days_ahead": 180}}"#.to_owned(),
+        plugins: PLUGINS.to_owned(),
     };
     let id = Id::from_uuid(demo.id.as_uuid());
     let record = Clinic::new(id, demo.id, plain, clinic::Protected {});
@@ -193,7 +200,8 @@ impl Seeder<'_> {
             Appointment::new(self.id(&format!("appointment {nth}")), self.demo.id, patient, plain, protected);
         let claims = Claims { release: false, place: record.claims(interval) };
         let grant = self.app.gate.open(self.context, Create::about(record.id(), patient.as_uuid())).await?;
-        let change = grant.fill(record).await?.claiming(claims).event("appointment.booked");
+        // Not booked: nobody is to be told of what was invented.
+        let change = grant.fill(record).await?.claiming(claims).event("appointment.seeded");
         match self.app.stores.appointments.commit(change).await {
             // A start that was cut short has made it already.
             Ok(_) | Err(AccessError::AlreadyExists | AccessError::Claimed(_)) => Ok(()),

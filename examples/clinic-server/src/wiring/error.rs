@@ -32,6 +32,9 @@ pub enum StartError {
     /// The Redis's URL cannot be used.
     #[error("--redis-url: the driver does not take it: write redis://host:6379/0 or rediss://host:6379/0")]
     Redis,
+    /// E-mail cannot be sent so.
+    #[error("--smtp-url: {0}")]
+    Email(#[source] healthcare_messaging::SmtpConfigError),
     /// The keys cannot be used.
     #[error("the master key cannot be used: {0}")]
     Keys(#[source] KeyError),

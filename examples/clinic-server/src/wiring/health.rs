@@ -1,6 +1,6 @@
 //! What the server needs, and what it does without.
 
-use super::{StartError, jobs};
+use super::{StartError, email::Post, jobs};
 use crate::{Caches, Jobs, http::Limits};
 use healthcare_audit::AuditLog;
 use healthcare_core::Clock;
@@ -29,9 +29,10 @@ pub(super) fn health(
     audit: &AuditLog,
     (relay, clock): (Arc<RelayStatus>, &Arc<dyn Clock>),
     (limits, caches): (&Limits, &Caches),
-    worked: &Jobs,
+    (worked, post): (&Jobs, &Post),
 ) -> Result<Health, StartError> {
-    let checks = jobs::watched(caches.watched(limits.watched(Health::builder())), worked, clock);
+    let watched = post.watched(caches.watched(limits.watched(Health::builder())));
+    let checks = jobs::watched(watched, worked, clock);
     let (database, audit, clock) = (database.clone(), audit.clone(), Arc::clone(clock));
     checks
         .required("database", Duration::from_secs(2), move || {

@@ -11,6 +11,7 @@
 mod accounts;
 mod cache;
 mod cipher;
+mod email;
 mod emergency;
 mod error;
 mod health;
@@ -32,20 +33,22 @@ use ready::own_file;
 pub use ready::{check_directory, prepare_directory};
 
 use crate::{
-    App, Caches, EdgeSettings, LogWatch,
+    App, Caches, EdgeSettings, Jobs, LogWatch,
     config::{Config, DatabaseConfig, Environment, KeySource, Transport},
     http::Limits,
+    notices::JobNotices,
     pages::PageSessions,
-    stores::{Stores, Told},
+    stores::{ClinicStore, Stores, Told},
 };
 use cipher::HouseBodies;
+use email::Post;
 use emergency::LateEmergencies;
 use health::health;
 use healthcare_audit::AuditLog;
 use healthcare_cache::{CachedRelations, Coherence, PurgingSink};
 use healthcare_core::{
-    Appointment, Appointments, Boundary, Clock, Eligibility, KeyFile, KeyProvider, KeyVariable, Plugins,
-    SystemClock, Vault,
+    Appointment, Appointments, Boundary, Clock, Eligibility, KeyFile, KeyProvider, KeyVariable, Notification,
+    Patient, Plugins, Reader, Reminder, SystemClock, Vault,
 };
 use healthcare_db::{Database, SqlOutbox, SqlRelations, SqlScopeKeys, SqlStore};
 use healthcare_messaging::{InProcessBus, Relay, Wake};
@@ -112,14 +115,8 @@ pub async fn wire_with(
     let sql = SqlStore::new(database.clone(), boundary.storage.clone(), Arc::clone(&vault));
     let sql = Arc::new(sql.charting_all().charting::<Appointment>());
     let store = Arc::new(Told::new(Arc::clone(&sql), &boundary.storage, &caches, wake.clone()));
-    let plugins = Arc::new(Plugins::builder().with(Eligibility::new(Arc::clone(&store) as _)).build());
-    let appointments = Appointments::new(
-        boundary.gate.clone(),
-        Arc::clone(&store) as _,
-        Arc::clone(&store),
-        Arc::clone(&plugins),
-        Arc::clone(&clock),
-    );
+    let plugins = Arc::new(plugins(&store, &jobs));
+    let appointments = appointments(&boundary, &store, &plugins, &clock);
 
     let shutdown = shutdown()?;
     let bus = InProcessBus::new();
@@ -129,6 +126,9 @@ pub async fn wire_with(
     let kept = (sql, outbox, scope_keys);
     let housekeeping = Housekeeping::of(kept, &jobs, accounts.sessions, (&boundary.system, &clock))?;
     let limits = limits(config, redis.as_ref(), &vault)?;
+    let post = Post::of(config)?;
+    let status = (relay.status(), &clock);
+    let health = health(&shutdown, &database, &audit, status, (&limits, &caches), (&jobs, &post))?;
     let app = App {
         emergencies: emergencies.wire(&boundary.gate, Arc::clone(&store) as _, &clock),
         gate: boundary.gate,
@@ -142,8 +142,9 @@ pub async fn wire_with(
         live: live::live(&shutdown, &accounts.guard, &clock, process)?,
         sessions: accounts.guard,
         users: accounts.users,
-        health: health(&shutdown, &database, &audit, (relay.status(), &clock), (&limits, &caches), &jobs)?,
+        health,
         jobs,
+        email: post.transport(),
         limits,
         caches,
         audit,
@@ -185,6 +186,27 @@ fn policy(
     let policy = Policy::clinic().map_err(StartError::Policy)?;
     let authorizer = PolicyAuthorizer::new(policy, Arc::clone(relations) as _);
     Ok(authorizer.with_emergencies(Arc::clone(emergencies) as _))
+}
+
+/// Books appointments in this store.
+fn appointments(
+    boundary: &Boundary,
+    store: &Arc<impl ClinicStore>,
+    plugins: &Arc<Plugins>,
+    clock: &Arc<dyn Clock>,
+) -> Appointments {
+    let (gate, plugins) = (boundary.gate.clone(), Arc::clone(plugins));
+    Appointments::new(gate, Arc::clone(store) as _, Arc::clone(store), plugins, Arc::clone(clock))
+}
+
+/// The plugins of appointments: what clinics may switch on.
+fn plugins(patients: &Arc<impl Reader<Patient> + 'static>, jobs: &Jobs) -> Plugins {
+    let notices = Arc::new(JobNotices::new(jobs.clone()));
+    Plugins::builder()
+        .with(Eligibility::new(Arc::clone(patients) as _))
+        .with(Notification::new(Arc::clone(&notices) as _))
+        .with(Reminder::new(notices))
+        .build()
 }
 
 /// Who decides, and where decisions are recorded.

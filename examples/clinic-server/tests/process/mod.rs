@@ -7,6 +7,7 @@ mod site;
 
 mod booking;
 mod crash;
+mod email;
 mod import;
 mod outbox;
 mod production;
