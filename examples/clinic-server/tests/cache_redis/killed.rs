@@ -7,6 +7,8 @@ use crate::{
     register::{Register, name},
     until,
 };
+use clinic_server::commands::Running;
+use healthcare_resilience::State;
 use serde_json::json;
 use std::{
     sync::{
@@ -102,6 +104,15 @@ impl Load {
     }
 }
 
+/// Whether operators are told of the open circuit, while requests are served.
+async fn is_degraded(running: &Running) -> bool {
+    let report = running.server.app.health.readiness().await;
+    assert!(report.is_ready(), "everything is served without it");
+    let circuit =
+        report.components.iter().find(|component| component.name == "cache-shared").expect("it is shown");
+    circuit.condition.state == State::Degraded
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL and Redis: cargo xtask test"]
 async fn a_redis_that_is_killed_and_comes_back_gives_no_wrong_answer() {
@@ -130,6 +141,7 @@ async fn a_redis_that_is_killed_and_comes_back_gives_no_wrong_answer() {
             load.lose();
             pair.redis.kill();
             load.more(50, 5).await;
+            until("it is said to be away", async || is_degraded(&pair.one).await).await;
             pair.redis.restart();
             load.more(20, 2).await;
             pair.until_both_hear().await;
