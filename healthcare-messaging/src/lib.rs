@@ -41,8 +41,8 @@ pub use crate::{
     in_process::InProcessBus,
     jobs::{
         Claimed, DeadLetter, DeathReason, Enqueued, Fate, Finished, Job, JobConfigError, JobError, JobFilter,
-        JobKind, JobLease, JobStore, MemoryJobs, NewJob, NewJobBuilder, QueueCount, UniqueKey, Unreadable,
-        Wanted,
+        JobKind, JobLease, JobState, JobStore, ListedJob, MemoryJobs, NewJob, NewJobBuilder, QueueCount,
+        UniqueKey, UnknownState, Unreadable, Wanted,
     },
     outbox::MemoryOutbox,
     realtime::{

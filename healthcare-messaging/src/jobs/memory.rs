@@ -1,8 +1,8 @@
 //! Jobs in memory.
 
 use super::{
-    Claimed, DeadLetter, Enqueued, Fate, Finished, Job, JobError, JobFilter, JobLease, JobStore, NewJob,
-    QueueCount, UniqueKey, Wanted, checked, new::Start, seen::ABANDONED,
+    Claimed, DeadLetter, Enqueued, Fate, Finished, Job, JobError, JobFilter, JobLease, JobState, JobStore,
+    ListedJob, NewJob, QueueCount, UniqueKey, Wanted, checked, new::Start, seen::ABANDONED,
 };
 use async_trait::async_trait;
 use healthcare_core::{ClinicId, Clock, SystemClock};
@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
     fmt,
+    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -102,6 +103,24 @@ impl Stored {
     fn is_meant(&self, filter: &JobFilter) -> bool {
         filter.clinic.is_none_or(|clinic| clinic == self.clinic)
             && filter.queue.as_ref().is_none_or(|queue| queue == self.queue)
+    }
+
+    const fn listed_state(&self) -> JobState {
+        match self.state {
+            State::Waiting => JobState::Waiting,
+            State::Running => JobState::Running,
+            State::Finished(Finished::Done) => JobState::Done,
+            State::Finished(Finished::Cancelled) => JobState::Cancelled,
+            State::Finished(Finished::Dead) => JobState::Dead,
+        }
+    }
+
+    fn listed(&self, id: Uuid) -> ListedJob {
+        let names = (self.queue.to_owned(), self.kind.to_owned());
+        let tries = (self.tries, self.tries_max);
+        let class = (!self.class.is_empty()).then(|| self.class.to_owned());
+        ListedJob::new(id, self.clinic, names, self.listed_state(), tries, (self.created_at, self.at))
+            .so_far(self.progress, class)
     }
 
     fn job(&self, id: Uuid) -> Job {
@@ -324,6 +343,23 @@ impl JobStore for MemoryJobs {
             count.count(stored, now);
         }
         Ok(counts.into_values().take(1_000).collect())
+    }
+
+    async fn list(
+        &self,
+        filter: &JobFilter,
+        state: Option<JobState>,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<ListedJob>, JobError> {
+        checked::limit(limit)?;
+        let table = self.table();
+        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let meant = |stored: &Stored| {
+            stored.is_meant(filter) && state.is_none_or(|state| state == stored.listed_state())
+        };
+        let rows = table.rows.range((Bound::Unbounded, end)).rev().filter(|(_, stored)| meant(stored));
+        Ok(rows.take(limit as usize).map(|(id, stored)| stored.listed(*id)).collect())
     }
 
     async fn dead_letters(

@@ -4,6 +4,7 @@ mod checked;
 mod config;
 mod error;
 mod held;
+mod listed;
 mod memory;
 mod new;
 mod seen;
@@ -21,6 +22,7 @@ pub use self::{
     config::JobConfigError,
     error::{JobError, Unreadable},
     held::{Claimed, Enqueued, Fate, Job, JobLease, Wanted},
+    listed::{JobState, ListedJob, UnknownState},
     memory::MemoryJobs,
     new::{JobKind, NewJob, NewJobBuilder, UniqueKey},
     seen::{DeadLetter, DeathReason, Finished, JobFilter, QueueCount},

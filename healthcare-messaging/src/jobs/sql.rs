@@ -1,8 +1,8 @@
 //! Jobs in a database of healthcare-db.
 
 use super::{
-    Claimed, DeadLetter, Enqueued, Fate, Finished, Job, JobError, JobFilter, JobLease, JobStore, NewJob,
-    QueueCount, UniqueKey, Unreadable, Wanted, checked, new::Start, statements,
+    Claimed, DeadLetter, Enqueued, Fate, Finished, Job, JobError, JobFilter, JobLease, JobState, JobStore,
+    ListedJob, NewJob, QueueCount, UniqueKey, Unreadable, Wanted, checked, new::Start, statements,
 };
 use async_trait::async_trait;
 use healthcare_core::{ClinicId, Clock, Column as _, KeyError, System, SystemClock, Value, Vault};
@@ -210,6 +210,16 @@ fn count(counts: &mut Vec<QueueCount>, row: &Row) -> Result<(), DbError> {
     Ok(())
 }
 
+fn listed(row: &Row) -> Result<ListedJob, DbError> {
+    let state: String = row.get(4)?;
+    // The table knows no other state than these five.
+    let state = state.parse().unwrap_or(JobState::Dead);
+    let (percent, class): (u32, Option<String>) = (row.get(7)?, row.get(8)?);
+    let (names, times) = ((row.get(2)?, row.get(3)?), (row.get(9)?, row.get(10)?));
+    let job = ListedJob::new(row.get(0)?, row.get(1)?, names, state, (row.get(5)?, row.get(6)?), times);
+    Ok(job.so_far(u8::try_from(percent).unwrap_or(100), class))
+}
+
 fn letter(row: &Row) -> Result<DeadLetter, DbError> {
     let times: (Timestamp, Timestamp) = (row.get(7)?, row.get(8)?);
     let class: Option<String> = row.get(6)?;
@@ -313,6 +323,28 @@ impl JobStore for SqlJobs {
         }
         counts.truncate(1_000);
         Ok(counts)
+    }
+
+    async fn list(
+        &self,
+        filter: &JobFilter,
+        state: Option<JobState>,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<ListedJob>, JobError> {
+        checked::limit(limit)?;
+        let [clinic, queue] = meant(filter);
+        // No id that anybody makes is the greatest there is.
+        let before = Value::Uuid(before.unwrap_or_else(Uuid::max));
+        let state = state.map_or(Value::Null, |state| text(state.as_str()));
+        let mut values = vec![queue, state, before, Value::I64(limit.into())];
+        let mut statement = &statements::LIST_ALL;
+        if filter.clinic.is_some() {
+            values.insert(0, clinic);
+            statement = &statements::LIST;
+        }
+        let rows = self.look(statement, values).await.map_err(failed)?;
+        rows.iter().map(listed).collect::<Result<_, _>>().map_err(failed)
     }
 
     async fn dead_letters(

@@ -100,6 +100,19 @@ pub(super) const COUNTS: Statement<House> = house_sql!(
      GROUP BY queue, state ORDER BY queue, state LIMIT 5000"
 );
 
+/// `$1` clinic, `$2` queue or null, `$3` state or null, `$4` before or null, `$5` limit. Ids are compared as they stand in their index.
+pub(super) const LIST: Statement<House> = house_sql!(
+    "SELECT id, clinic_id, queue, kind, state, tries, tries_max, progress, error_class, created_at, coalesce(finished_at, due_at) \
+     FROM main.job WHERE clinic_id = $1 AND queue = coalesce($2, queue) AND state = coalesce($3, state) AND id < $4 \
+     ORDER BY id DESC LIMIT $5"
+);
+
+/// As [`LIST`], of every clinic: without `$1`.
+pub(super) const LIST_ALL: Statement<House> = house_sql!(
+    "SELECT id, clinic_id, queue, kind, state, tries, tries_max, progress, error_class, created_at, coalesce(finished_at, due_at) \
+     FROM main.job WHERE queue = coalesce($1, queue) AND state = coalesce($2, state) AND id < $3 ORDER BY id DESC LIMIT $4"
+);
+
 /// `$1` clinic or null, `$2` queue or null, `$3` after, `$4` limit.
 pub(super) const DEAD: Statement<House> = house_sql!(
     "SELECT id, clinic_id, queue, kind, tries, tries_max, error_class, created_at, finished_at FROM main.job \

@@ -1,6 +1,6 @@
 use super::{
-    Claimed, DeadLetter, Enqueued, Fate, Finished, JobError, JobFilter, JobLease, NewJob, QueueCount,
-    UniqueKey, Wanted,
+    Claimed, DeadLetter, Enqueued, Fate, Finished, JobError, JobFilter, JobLease, JobState, ListedJob,
+    NewJob, QueueCount, UniqueKey, Wanted,
 };
 use async_trait::async_trait;
 use healthcare_core::ClinicId;
@@ -87,6 +87,29 @@ pub trait JobStore: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`JobError::Store`].
     async fn counts(&self, filter: &JobFilter) -> Result<Vec<QueueCount>, JobError>;
+
+    /// Jobs in this state or in any, those with the greatest ids first, which are the newest unless ids were given; before the id `before`.
+    ///
+    /// # Errors
+    /// [`JobError::Refused`] for a limit above 1,000; [`JobError::Store`].
+    async fn list(
+        &self,
+        filter: &JobFilter,
+        state: Option<JobState>,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<ListedJob>, JobError>;
+
+    /// One job, when there is such a one among those that the filter means.
+    ///
+    /// # Errors
+    /// [`JobError::Store`].
+    async fn find(&self, filter: &JobFilter, id: Uuid) -> Result<Option<ListedJob>, JobError> {
+        // None lies between this id and the next.
+        let next = id.as_u128().checked_add(1).map(Uuid::from_u128);
+        let first = self.list(filter, None, next, 1).await?;
+        Ok(first.into_iter().find(|job| job.id == id))
+    }
 
     /// Dead letters in the order of their ids, after the id `after`.
     ///

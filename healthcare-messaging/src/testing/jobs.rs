@@ -1,6 +1,6 @@
 use crate::{
-    DeathReason, Enqueued, Fate, Finished, Job, JobError, JobFilter, JobLease, JobStore, NewJob, QueueCount,
-    UniqueKey, Wanted,
+    DeathReason, Enqueued, Fate, Finished, Job, JobError, JobFilter, JobLease, JobState, JobStore, NewJob,
+    QueueCount, UniqueKey, Wanted,
 };
 use futures_util::future::join_all;
 use healthcare_core::ClinicId;
@@ -60,6 +60,7 @@ pub async fn jobs_contract<R: JobRig>(make: impl AsyncFn() -> R) {
     dead_letters_are_listed_and_revived(&make().await).await;
     a_cancelled_job_ends_where_it_is(&make().await).await;
     jobs_are_counted_by_queue_and_state(&make().await).await;
+    jobs_are_listed_by_state_newest_first(&make().await).await;
     what_ended_is_forgotten_when_it_is_old(&make().await).await;
     dropped_futures_lose_nothing(&make().await).await;
 }
@@ -398,6 +399,7 @@ async fn what_is_out_of_range_is_refused(rig: &impl JobRig) {
         jobs.revive_all(&JobFilter::default(), 1_001).await.map(drop),
         jobs.purge(Finished::Done, LEASE, 1_001).await.map(drop),
         jobs.dead_letters(&JobFilter::default(), None, 1_001).await.map(drop),
+        jobs.list(&JobFilter::default(), None, None, 1_001).await.map(drop),
     ] {
         assert!(matches!(refused, Err(JobError::Refused(_))), "{refused:?}");
     }
@@ -496,6 +498,43 @@ async fn a_cancelled_job_ends_where_it_is(rig: &impl JobRig) {
     assert!(!cancel(rig.clinic(), MAIL, 3).await, "what is done cannot be cancelled");
     let count = counted(rig, MAIL).await;
     assert_eq!((count.cancelled, count.done), (2, 1));
+}
+
+async fn jobs_are_listed_by_state_newest_first(rig: &impl JobRig) {
+    let (jobs, mine) = (rig.jobs(), JobFilter::clinic(rig.clinic()));
+    let mut ids = Vec::new();
+    for queue in [MAIL, REPORT, MAIL, MAIL] {
+        ids.push(add(rig, new(rig, queue).tries(1)).await);
+    }
+    let theirs = add(rig, NewJob::raw(rig.other(), REPORT, "sample.done", "{}")).await;
+    let held = claim(rig, MAIL, 3).await;
+    jobs.progress(held[1].lease, 40).await.unwrap();
+    jobs.fail(held[0].lease, "sample", None).await.unwrap();
+    jobs.complete(held[2].lease).await.unwrap();
+    let listed = async |filter: &JobFilter, state, before, limit| -> Vec<Uuid> {
+        let found = jobs.list(filter, state, before, limit).await.unwrap();
+        found.iter().map(|job| job.id).collect()
+    };
+    assert_eq!(listed(&mine, None, None, 3).await, [ids[3], ids[2], ids[1]], "by pages, newest first");
+    assert_eq!(listed(&mine, None, Some(ids[1]), 3).await, [ids[0]]);
+    assert_eq!(listed(&mine.clone().queue(REPORT), None, None, 9).await, [ids[1]]);
+    assert_eq!(listed(&JobFilter::clinic(rig.other()), None, None, 9).await, [theirs]);
+    assert_eq!(listed(&JobFilter::default(), None, None, 9).await.len(), 5);
+    let in_state = async |state| listed(&mine, Some(state), None, 9).await;
+    assert_eq!(in_state(JobState::Waiting).await, [ids[1]]);
+    assert_eq!(in_state(JobState::Running).await, [ids[2]]);
+    assert_eq!(in_state(JobState::Done).await, [ids[3]]);
+    assert_eq!(in_state(JobState::Dead).await, [ids[0]]);
+    assert!(in_state(JobState::Cancelled).await.is_empty());
+    let dead = jobs.find(&mine, ids[0]).await.unwrap().expect("it is there");
+    assert_eq!((dead.queue.as_str(), dead.kind.as_str(), dead.state), (MAIL, "sample.done", JobState::Dead));
+    assert_eq!((dead.tries, dead.tries_max, dead.error_class.as_deref()), (1, 1, Some("sample")));
+    assert!(dead.clinic == rig.clinic() && dead.created_at <= dead.at);
+    let running = jobs.find(&mine, ids[2]).await.unwrap().expect("it is there");
+    assert_eq!((running.progress, running.error_class), (40, None));
+    // One clinic's jobs are out of the other's sight.
+    assert_eq!(jobs.find(&mine, theirs).await.unwrap(), None);
+    assert_eq!(jobs.find(&mine, Uuid::now_v7()).await.unwrap(), None);
 }
 
 async fn jobs_are_counted_by_queue_and_state(rig: &impl JobRig) {

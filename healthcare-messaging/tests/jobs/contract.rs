@@ -4,8 +4,8 @@ use super::site::{Memory, Site, Sql};
 use async_trait::async_trait;
 use healthcare_core::ClinicId;
 use healthcare_messaging::{
-    Claimed, DeadLetter, Enqueued, Fate, Finished, JobError, JobFilter, JobLease, JobStore, MemoryJobs,
-    NewJob, QueueCount, UniqueKey, Wanted,
+    Claimed, DeadLetter, Enqueued, Fate, Finished, JobError, JobFilter, JobLease, JobState, JobStore,
+    ListedJob, MemoryJobs, NewJob, QueueCount, UniqueKey, Wanted,
     testing::{JobRig, jobs_contract},
 };
 use std::{
@@ -88,6 +88,15 @@ impl JobStore for Unfenced {
     }
     async fn counts(&self, filter: &JobFilter) -> Result<Vec<QueueCount>, JobError> {
         self.memory.counts(filter).await
+    }
+    async fn list(
+        &self,
+        filter: &JobFilter,
+        state: Option<JobState>,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<ListedJob>, JobError> {
+        self.memory.list(filter, state, before, limit).await
     }
     async fn dead_letters(
         &self,

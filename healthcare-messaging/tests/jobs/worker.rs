@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use healthcare_core::{ClinicId, Clock};
 use healthcare_messaging::{
     Attempt, Claimed, DeadLetter, DeathReason, Done, Enqueued, Fate, Finished, JobError, JobFailure,
-    JobFilter, JobHandler, JobKind, JobLease, JobStore, MemoryJobs, NewJob, QueueCount, UniqueKey, Wake,
-    Wanted, Worker, WorkerBuilder, WorkerConfigError, WorkerTally,
+    JobFilter, JobHandler, JobKind, JobLease, JobState, JobStore, ListedJob, MemoryJobs, NewJob, QueueCount,
+    UniqueKey, Wake, Wanted, Worker, WorkerBuilder, WorkerConfigError, WorkerTally,
 };
 use healthcare_resilience::Shutdown;
 use jiff::{SignedDuration, Timestamp};
@@ -103,6 +103,15 @@ impl JobStore for Shaky {
     }
     async fn counts(&self, filter: &JobFilter) -> Result<Vec<QueueCount>, JobError> {
         self.memory.counts(filter).await
+    }
+    async fn list(
+        &self,
+        filter: &JobFilter,
+        state: Option<JobState>,
+        before: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<ListedJob>, JobError> {
+        self.memory.list(filter, state, before, limit).await
     }
     async fn dead_letters(
         &self,
