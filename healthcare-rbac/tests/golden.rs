@@ -11,7 +11,7 @@ use healthcare_core::{
 use std::{collections::BTreeMap, fmt::Write as _};
 use uuid::Uuid;
 
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 17] = [
     "clinic",
     "location",
     "service",
@@ -28,6 +28,7 @@ const KINDS: [&str; 16] = [
     "break_glass",
     "user",
     "audit",
+    "job",
 ];
 const ACTIONS: [(Action, &str); 7] = [
     (Action::Read, "read"),

@@ -435,8 +435,9 @@ async fn a_bad_file_leaves_the_good_policy_in_force() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("policy.toml");
     assert!(matches!(house.policy.reload_file(&path), Err(PolicyError::File(_))), "missing");
-    let half = &Policy::CLINIC[..Policy::CLINIC.len() / 2];
-    for bad in ["", "version = 1", half, "\u{0}", &"#".repeat(1_048_577)] {
+    // Torn inside a list, wherever the file's middle is.
+    let torn = &Policy::CLINIC[..Policy::CLINIC.rfind("do = [").unwrap() + 6];
+    for bad in ["", "version = 1", torn, "\u{0}", &"#".repeat(1_048_577)] {
         std::fs::write(&path, bad).unwrap();
         assert!(house.policy.reload_file(&path).is_err());
         assert_eq!(*house.policy.policy().digest(), digest);

@@ -83,7 +83,7 @@ impl Schema {
 
 #[cfg(feature = "clinic")]
 impl Schema {
-    /// The records of a clinic, and the two kinds that are none: `user` and `audit`.
+    /// The records of a clinic, and the three kinds that are none: `user`, `audit` and `job`.
     #[must_use]
     pub fn clinic() -> Self {
         use healthcare_core::{
@@ -107,5 +107,6 @@ impl Schema {
             .record::<BreakGlass>()
             .named("user")
             .named("audit")
+            .named("job")
     }
 }
