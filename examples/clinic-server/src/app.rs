@@ -1,7 +1,7 @@
 //! The application: every part a handler may need, wired once.
 
 use crate::{
-    Caches, Emergencies, Jobs, Live, LogWatch,
+    Caches, Emergencies, JobRepository, Jobs, Live, LogWatch,
     config::{Network, WebOrigin},
     http::Limits,
     pages::PageSessions,
@@ -52,6 +52,8 @@ pub struct App {
     pub jobs: Jobs,
     /// Hands e-mail over.
     pub email: Arc<dyn EmailTransport>,
+    /// What waits, runs and failed of it, for whoever may see that.
+    pub queues: JobRepository,
     /// Signs people in and out.
     pub login: LoginService,
     /// Checks access tokens.

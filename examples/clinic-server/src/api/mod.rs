@@ -8,6 +8,7 @@ mod break_glass;
 mod clinics;
 mod glass_log;
 mod health;
+mod jobs;
 mod list;
 mod me;
 mod openapi;
@@ -22,6 +23,9 @@ pub(crate) use audit::{
 pub use audit::{AuditTrail, audit_trail};
 pub(crate) use break_glass::{BreakGlassView, GlassParams, GlassReport, glasses, report as glass_report};
 pub(crate) use clinics::read_clinic;
+pub(crate) use jobs::{
+    JobParams, JobView, QueueView, counts as queue_counts, jobs as jobs_listed, retry_dead, retry_one,
+};
 pub use openapi::document;
 pub(crate) use patients::{PatientSearch, PatientView, exists as patient_exists, find};
 pub(crate) use record::read_record;
@@ -77,6 +81,11 @@ fn signed_in() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(break_glass::review))
         .routes(routes!(appointments::list, appointments::book))
         .routes(routes!(appointments::step))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::read))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(jobs::retry_some))
+        .routes(routes!(jobs::queues))
         .routes(routes!(audit::list))
         .routes(routes!(audit::verify))
         .routes(routes!(live::api_ticket));

@@ -5,9 +5,13 @@
 //! `queues.rs` when it is a new one.
 
 mod kinds;
+mod measured;
 mod queues;
+mod repository;
 mod store;
 
 pub(crate) use kinds::kinds;
+pub(crate) use measured::measure;
 pub(crate) use queues::QUEUES;
+pub use repository::{JobRepository, JobsAsked, QueuedJob, queued_job};
 pub use store::Jobs;

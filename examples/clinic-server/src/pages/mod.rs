@@ -10,6 +10,7 @@ mod chart;
 mod diary;
 mod form;
 mod free;
+mod jobs;
 mod live;
 mod logger;
 mod nav;
@@ -54,6 +55,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/break-glass/{id}/review", post(break_glass::review))
         .route("/api-docs", get(api_docs::page))
         .route("/live/ticket", post(live::ticket))
+        .route("/queue-dashboard", get(jobs::page))
+        .route("/queue-dashboard/retry", post(jobs::retry))
         .route("/logger", get(logger::page))
         .route("/logger/verify", post(logger::verify))
 }

@@ -24,12 +24,13 @@ const fn entry(
 }
 
 /// Every entry, in the order of the bar. The first that a role reaches is where it begins.
-const ENTRIES: [Entry; 5] = [
+const ENTRIES: &[Entry] = &[
     entry(Section::Board, "/board", "Day board", (Appointment::KIND, Action::List)),
     entry(Section::Booking, "/appointments/new", "Book", (Appointment::KIND, Action::Create)),
     entry(Section::Patients, "/patients", "Patients", (Patient::KIND, Action::Search)),
     entry(Section::Emergencies, "/break-glass", "Emergency access", (BreakGlass::KIND, Action::List)),
     entry(Section::Logger, "/logger", "Audit log", ("audit", Action::List)),
+    entry(Section::Queues, "/queue-dashboard", "Queues", ("job", Action::List)),
 ];
 
 /// How far the actor's roles reach, by the policy in force.

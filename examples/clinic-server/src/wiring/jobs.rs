@@ -3,7 +3,7 @@
 use super::{Server, StartError};
 use crate::{
     App,
-    jobs::{Jobs, QUEUES, kinds},
+    jobs::{Jobs, QUEUES, kinds, measure},
 };
 use healthcare_core::{Clock, System, Vault};
 use healthcare_db::Database;
@@ -40,7 +40,9 @@ pub(crate) fn start_worker(
     let worker = more(kinds(worker, app), app).build().map_err(|error| StartError::Wiring(error.into()))?;
     app.jobs.watch(worker.status());
     let stage = server.shutdown.stage("worker").map_err(|error| StartError::Wiring(error.into()))?;
-    let work = worker.run(stage.token());
+    let (work, counting) =
+        (worker.run(stage.token()), measure(app.jobs.clone(), Arc::clone(&app.clock), stage.token()));
+    drop(stage.spawn("measure", counting).map_err(|error| StartError::Wiring(error.into()))?);
     drop(stage.spawn("worker", work).map_err(|error| StartError::Wiring(error.into()))?);
     Ok(())
 }

@@ -33,7 +33,7 @@ use ready::own_file;
 pub use ready::{check_directory, prepare_directory};
 
 use crate::{
-    App, Caches, EdgeSettings, Jobs, LogWatch,
+    App, Caches, EdgeSettings, JobRepository, Jobs, LogWatch,
     config::{Config, DatabaseConfig, Environment, KeySource, Transport},
     http::Limits,
     notices::JobNotices,
@@ -143,6 +143,7 @@ pub async fn wire_with(
         sessions: accounts.guard,
         users: accounts.users,
         health,
+        queues: JobRepository::new(jobs.clone(), boundary.storage, audit.clone()),
         jobs,
         email: post.transport(),
         limits,

@@ -8,6 +8,7 @@ mod browser;
 mod common;
 mod glass;
 mod logger;
+mod queues;
 mod roles;
 
 use board::{a_visit_is_taken_from_the_desk_to_its_end, what_a_role_does_not_see_of_the_board_is_said};
@@ -19,6 +20,7 @@ use browser::{Browser, token};
 use common::{Client, Site};
 use glass::a_chart_that_is_not_shown_is_opened_and_the_opening_reviewed;
 use logger::an_access_is_found_by_patient_user_action_outcome_and_day;
+use queues::the_queues_are_shown_and_tried_again;
 use roles::{a_demonstration_has_a_button_for_each_role, what_is_offered_is_allowed};
 
 on_both_databases!(
@@ -32,6 +34,7 @@ on_both_databases!(
     of_two_who_choose_one_time_the_second_is_offered_others,
     patients_book_for_themselves_and_others_not_at_all,
     an_access_is_found_by_patient_user_action_outcome_and_day,
+    the_queues_are_shown_and_tried_again,
 );
 
 async fn a_visit_from_the_door_to_the_log(site: Site) {

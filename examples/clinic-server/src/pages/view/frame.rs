@@ -11,6 +11,8 @@ pub enum Section {
     Patients,
     /// Emergency accesses.
     Emergencies,
+    /// The queues.
+    Queues,
     /// The audit log.
     Logger,
     /// None.

@@ -6,6 +6,7 @@ mod booking;
 mod break_glass;
 mod chart;
 mod frame;
+mod jobs;
 mod logger;
 mod patients;
 mod problem;
@@ -20,6 +21,7 @@ pub use break_glass::{
 };
 pub use chart::{ChartPage, ChartPart, ChartPerson};
 pub use frame::{Frame, NavLink, PersonBadge, Section};
+pub use jobs::{CountLink, JobRow, JobsPage, QueueRow, StateChoice};
 pub use logger::{LogEntry, LogFilters, LoggerPage, Verdict};
 pub use patients::{Asked, PatientRow, PatientsPage, Results};
 pub use problem::ProblemPage;

@@ -1,14 +1,11 @@
 //! Jobs: enqueued by one process, done by another, kept until they are done.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
-
-mod common;
-
+use super::common::{Client, HARBOUR, Site};
 use async_trait::async_trait;
 use clinic_server::{
     commands::{Running, start_as, start_with},
+    config::OpsConfig,
     wiring::Process,
 };
-use common::{HARBOUR, Site};
 use healthcare_core::ClinicId;
 use healthcare_messaging::{
     Attempt, Done, Enqueued, JobFailure, JobFilter, JobHandler, JobKind, NewJob, QueueCount, UniqueKey,
@@ -17,12 +14,6 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::{sync::mpsc, time::Instant};
 use uuid::Uuid;
-
-on_both_databases!(
-    what_one_process_enqueues_another_does,
-    a_kind_that_nobody_knows_waits,
-    what_is_due_after_the_stop_is_done_by_the_next,
-);
 
 /// A kind that only this test knows.
 #[derive(Serialize, Deserialize)]
@@ -78,7 +69,7 @@ async fn until(running: &Running, what: &str, so: impl Fn(&QueueCount) -> bool) 
     }
 }
 
-async fn what_one_process_enqueues_another_does(site: Site) {
+pub(super) async fn what_one_process_enqueues_another_does(site: Site) {
     let serve = start_as(&site.config, Process::Serve).await.unwrap_or_else(|error| panic!("{error}"));
     let id = Uuid::now_v7();
     let jobs = &serve.server.app.jobs;
@@ -96,7 +87,35 @@ async fn what_one_process_enqueues_another_does(site: Site) {
     assert_eq!(tells.recv().await, None, "once");
 }
 
-async fn a_kind_that_nobody_knows_waits(site: Site) {
+/// A queue has one name in one process's metrics, whatever else is counted there.
+pub(super) async fn queues_are_measured_without_a_word_of_a_clinic(mut site: Site) {
+    let queue: &'static str = Box::leak(format!("measured-{}", Uuid::now_v7()).into_boxed_str());
+    let serve = start_as(&site.config, Process::Serve).await.unwrap_or_else(|error| panic!("{error}"));
+    for after in [0, 0, 3_600] {
+        let job = NewJob::raw(harbour(), queue, "test.kind", "{}").after(Duration::from_secs(after));
+        serve.server.app.jobs.enqueue(job.build().unwrap()).await.unwrap();
+    }
+    site.config.ops = Some(OpsConfig { listen: ([127, 0, 0, 1], 0).into(), token: None });
+    let (worker, _) = worker(&site, Process::Worker).await;
+    let operator = Client::new(worker.ops.unwrap());
+    let end = Instant::now() + Duration::from_secs(60);
+    let due = format!("jobs{{queue=\"{queue}\",state=\"due\"}} 2");
+    let metrics = loop {
+        let metrics = operator.get("/metrics").await.expect(200).body;
+        if metrics.contains(&due) {
+            break metrics;
+        }
+        assert!(Instant::now() < end, "{metrics}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(metrics.contains(&format!("jobs{{queue=\"{queue}\",state=\"delayed\"}} 1")), "{metrics}");
+    assert!(metrics.contains("worker_jobs_in_flight 0"), "{metrics}");
+    assert!(!metrics.contains(HARBOUR), "a clinic is no label");
+    worker.stop().await;
+    serve.stop().await;
+}
+
+pub(super) async fn a_kind_that_nobody_knows_waits(site: Site) {
     let running = site.start().await;
     let app = &running.server.app;
     app.jobs.enqueue(told(Uuid::now_v7())).await.unwrap();
@@ -110,7 +129,7 @@ async fn a_kind_that_nobody_knows_waits(site: Site) {
     worker.stop().await;
 }
 
-async fn what_is_due_after_the_stop_is_done_by_the_next(site: Site) {
+pub(super) async fn what_is_due_after_the_stop_is_done_by_the_next(site: Site) {
     let (first, _) = worker(&site, Process::All).await;
     let id = Uuid::now_v7();
     let job = NewJob::builder(harbour(), &Told { id }).after(Duration::from_secs(2)).build().unwrap();
