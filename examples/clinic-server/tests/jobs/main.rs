@@ -4,12 +4,14 @@
 mod api;
 #[path = "../common/mod.rs"]
 mod common;
+mod crash;
 mod worker;
 
 use api::{
     another_clinic_and_other_roles_are_kept_out, dead_letters_are_tried_again, jobs_are_listed_page_by_page,
     what_is_looked_at_and_changed_is_in_the_audit_log,
 };
+use crash::a_killed_workers_job_is_finished_by_another;
 use worker::{
     a_kind_that_nobody_knows_waits, queues_are_measured_without_a_word_of_a_clinic,
     what_is_due_after_the_stop_is_done_by_the_next, what_one_process_enqueues_another_does,
@@ -20,6 +22,7 @@ on_both_databases!(
     a_kind_that_nobody_knows_waits,
     queues_are_measured_without_a_word_of_a_clinic,
     what_is_due_after_the_stop_is_done_by_the_next,
+    a_killed_workers_job_is_finished_by_another,
     jobs_are_listed_page_by_page,
     dead_letters_are_tried_again,
     another_clinic_and_other_roles_are_kept_out,

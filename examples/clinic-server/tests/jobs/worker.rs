@@ -37,7 +37,7 @@ impl JobHandler for Tells {
     }
 }
 
-fn harbour() -> ClinicId {
+pub(super) fn harbour() -> ClinicId {
     HARBOUR.parse().unwrap()
 }
 
@@ -51,7 +51,7 @@ async fn worker(site: &Site, process: Process) -> (Running, mpsc::UnboundedRecei
     (running.unwrap_or_else(|error| panic!("{error}")), told)
 }
 
-async fn counted(running: &Running) -> QueueCount {
+pub(super) async fn counted(running: &Running) -> QueueCount {
     let filter = JobFilter::clinic(harbour()).queue("notification");
     running.server.app.jobs.store().counts(&filter).await.unwrap().pop().unwrap_or_default()
 }
