@@ -5,6 +5,7 @@ mod api;
 #[path = "../common/mod.rs"]
 mod common;
 mod crash;
+mod kept;
 mod worker;
 
 use api::{

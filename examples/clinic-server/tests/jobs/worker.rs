@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use clinic_server::{
     commands::{Running, start_as, start_with},
     config::OpsConfig,
-    wiring::Process,
+    wiring::{Process, Server},
 };
 use healthcare_core::ClinicId;
 use healthcare_messaging::{
@@ -52,8 +52,12 @@ async fn worker(site: &Site, process: Process) -> (Running, mpsc::UnboundedRecei
 }
 
 pub(super) async fn counted(running: &Running) -> QueueCount {
-    let filter = JobFilter::clinic(harbour()).queue("notification");
-    running.server.app.jobs.store().counts(&filter).await.unwrap().pop().unwrap_or_default()
+    counted_in(&running.server, "notification").await
+}
+
+pub(super) async fn counted_in(server: &Server, queue: &str) -> QueueCount {
+    let filter = JobFilter::clinic(harbour()).queue(queue);
+    server.app.jobs.store().counts(&filter).await.unwrap().pop().unwrap_or_default()
 }
 
 /// Asks until it is so, at most for a minute.
