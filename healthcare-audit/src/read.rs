@@ -7,7 +7,7 @@ use crate::{
     log::{Archive, FileArchive},
 };
 use healthcare_core::{Action, AuditEvent, AuditEventId, ClinicId, CorrelationId, Outcome, UserId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::{borrow::Cow, path::Path, sync::Arc};
 use uuid::Uuid;
 
@@ -15,6 +15,8 @@ use uuid::Uuid;
 const MAX_PAGE: usize = 1_000;
 /// Bytes of log looked at for one page, unless told otherwise.
 const BUDGET: u64 = 256 << 20;
+/// How far a clock may be set back without hiding entries from whoever looks for a period.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_hours(24);
 
 /// Which events of a clinic are wanted.
 #[derive(Debug, Clone)]
@@ -209,10 +211,12 @@ pub(crate) fn page(archive: &dyn Archive, cipher: &dyn BodyCipher, query: &Query
     let mut is_past = false;
     let next = archive.newest(query.clinic.as_uuid(), query.before, query.budget, &mut |frame| {
         let entry = open(frame, cipher);
-        // What was written before the period began did not happen in it, and nor did anything before that.
+        // What was written before the period began did not happen in it. Nor did anything before that, but for a clock that was
+        // set back meanwhile: by less than this, it hides nothing.
         if query.from.is_some_and(|from| entry.written < from) {
-            is_past = true;
-            return true;
+            let long_before = |from: Timestamp| from.checked_sub(CLOCK_SLACK).unwrap_or(Timestamp::MIN);
+            is_past = query.from.is_some_and(|from| entry.written < long_before(from));
+            return is_past;
         }
         if entry.event.as_ref().map_or(!narrowed, |event| query.wants(event)) {
             entries.push(entry);

@@ -65,3 +65,21 @@ fn a_period_ends_the_search_where_it_began() {
     let rest = log.read(&Query::new(clinic(1)).from(minute(3)).before(page.next.unwrap())).unwrap();
     assert_eq!((page.entries.len(), rest.entries.len(), rest.next), (2, 5, None));
 }
+
+#[test]
+fn a_clock_that_is_set_back_hides_nothing_of_a_period() {
+    let dir = tempfile::tempdir().unwrap();
+    let noon = "2026-03-09T12:00:00Z".parse().unwrap();
+    let clock = Arc::new(ManualClock::at(noon));
+    let log = AuditLog::builder(dir.path(), cipher()).clock(Arc::clone(&clock) as _).open().unwrap();
+    let write = |number| {
+        let event = AuditEvent { at: clock.now(), ..allowed(clinic(1), number) };
+        wait(log.submit(event)).unwrap();
+    };
+    write(1);
+    clock.set_wall("2026-03-09T10:00:00Z".parse().unwrap());
+    write(2);
+    let from = "2026-03-09T11:00:00Z".parse().unwrap();
+    let page = log.read(&Query::new(clinic(1)).from(from)).unwrap();
+    assert_eq!(page.entries.iter().map(|entry| entry.written).collect::<Vec<_>>(), [noon]);
+}

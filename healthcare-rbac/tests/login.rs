@@ -376,6 +376,19 @@ async fn a_made_up_refresh_token_ends_nobodys_session() {
 }
 
 #[tokio::test]
+async fn what_a_page_does_by_itself_keeps_no_sign_in_alive() {
+    let house = house().await;
+    let mut signed_in = house.sign_in().await;
+    for _ in 0..5 {
+        house.clock.advance(Duration::from_secs(600));
+        signed_in = house.login.refresh_unattended(signed_in.refresh.as_str(), None).await.unwrap();
+    }
+    house.clock.advance(Duration::from_secs(600));
+    let after_an_hour = house.login.refresh_unattended(signed_in.refresh.as_str(), None).await;
+    assert_eq!(code(after_an_hour), Some(ErrorCode::SessionRevoked), "nobody was there");
+}
+
+#[tokio::test]
 async fn a_sign_in_ends_when_idle_and_when_its_day_is_over() {
     let house = house().await;
     let idle = house.sign_in().await;

@@ -4,6 +4,10 @@
 (() => {
   const PROTOCOL = "healthcare.v1";
   const ROOM = "board";
+  // What nobody pressed a button for keeps no sign-in alive.
+  const BY_ITSELF = { "X-Unattended": "1" };
+  // Between two looks at the board, in milliseconds.
+  const CALM = 3000;
   const NO_RETRY = new Set([1009, 4001, 4004, 4006]);
   const live = document.getElementById("live");
   const token = document.querySelector('input[name="csrf"]');
@@ -14,6 +18,8 @@
   let pending = 0;
   let loading = false;
   let stale = false;
+  let looked = 0;
+  let calm = CALM;
 
   const say = (text, on) => {
     live.hidden = false;
@@ -52,22 +58,35 @@
     loading = true;
     stale = false;
     try {
-      const answer = await fetch(document.getElementById("board").dataset.address, { cache: "no-store" });
+      const answer = await fetch(document.getElementById("board").dataset.address, {
+        cache: "no-store",
+        headers: BY_ITSELF,
+      });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById("board");
-      if (answer.ok && fresh) replace(fresh);
-      else say("Signed out, or not permitted any more: load the page again.", false);
+      if (answer.ok && fresh) {
+        replace(fresh);
+        calm = CALM;
+      } else if (answer.status === 429 || answer.status >= 500) {
+        stale = true;
+        calm = Math.max(calm * 2, 1000 * (Number(answer.headers.get("Retry-After")) || 0));
+      } else {
+        say("Signed out, or not permitted any more: load the page again.", false);
+      }
     } catch {
       stale = true;
+      calm *= 2;
     } finally {
       loading = false;
+      calm = Math.min(calm, 60000);
+      looked = Date.now();
     }
-    if (stale) soon();
+    if (stale && !isBusy()) soon();
   };
 
-  // Several changes at once are one look at the board.
+  // Several changes at once are one look at the board, for each look is recorded; the first change shows at once.
   const soon = () => {
-    if (!pending) pending = window.setTimeout(refresh, 250);
+    if (!pending) pending = window.setTimeout(refresh, Math.max(250, looked + calm - Date.now()));
   };
   const caughtUp = () => {
     if (stale && !isBusy()) soon();
@@ -107,10 +126,12 @@
   const ticket = async () => {
     const answer = await fetch("/live/ticket", {
       method: "POST",
+      headers: BY_ITSELF,
       body: new URLSearchParams({ csrf: token.value }),
-      redirect: "error",
+      redirect: "manual",
     });
-    if (answer.status === 404 || answer.status === 403) return null;
+    // Whoever is not signed in any more is sent to sign in.
+    if (answer.type === "opaqueredirect" || [401, 403, 404].includes(answer.status)) return null;
     if (!answer.ok) throw new Error("no ticket");
     return (await answer.json()).ticket;
   };

@@ -148,6 +148,7 @@ fn board() -> BoardPage {
         with: "1".into(),
         problem: Some("Somebody was faster.".into()),
         unseen: vec!["note".into()],
+        after: String::new(),
         columns: vec![BoardColumn { name: "Dr. Erik Lindqvist".into(), rows }],
         idle: vec!["Dr. Claire Moreau".into()],
         more: Some("cursor".into()),

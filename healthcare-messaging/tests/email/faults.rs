@@ -34,6 +34,8 @@ async fn each_end_says_what_is_certain() {
         ("MAIL", Says("451 not now"), TryLater("smtp.sender")),
         ("MAIL", Closes, TryLater("smtp.broken-off")),
         ("RCPT", Says("550 nobody of this name"), Refused("smtp.recipient")),
+        ("RCPT", Says("554 5.7.1 relay access denied"), TryLater("smtp.sender")),
+        ("RCPT", Says("530 authentication required"), TryLater("smtp.sender")),
         ("RCPT", Says("450 greylisted"), TryLater("smtp.later")),
         ("RCPT", Says("421 closing"), TryLater("smtp.broken-off")),
         ("RCPT", Says("what?"), TryLater("smtp.broken-off")),

@@ -5,6 +5,13 @@ use crate::session::{EndReason, Presented, Rotation, Session};
 use jiff::Timestamp;
 use std::net::IpAddr;
 
+/// Whether a person is behind a refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Attended,
+    Unattended,
+}
+
 impl LoginService {
     /// Renews an access token. The refresh token is used up and its successor is in the answer.
     ///
@@ -14,6 +21,28 @@ impl LoginService {
     /// # Errors
     /// [`LoginError::Token`] for a text this system never issued; [`LoginError::Ended`] when the sign-in is over, or ends now.
     pub async fn refresh(&self, token: &str, source: Option<IpAddr>) -> Result<SignedIn, LoginError> {
+        self.rotate(token, source, Presence::Attended).await
+    }
+
+    /// As [`refresh`](Self::refresh), for what a program does by itself, such as a page that follows events: the sign-in goes on
+    /// for as long as it would have, and ends idle when nobody is there.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh).
+    pub async fn refresh_unattended(
+        &self,
+        token: &str,
+        source: Option<IpAddr>,
+    ) -> Result<SignedIn, LoginError> {
+        self.rotate(token, source, Presence::Unattended).await
+    }
+
+    async fn rotate(
+        &self,
+        token: &str,
+        source: Option<IpAddr>,
+        presence: Presence,
+    ) -> Result<SignedIn, LoginError> {
         let presented = self.0.refresh_keys.read(token).ok_or(LoginError::Token)?;
         let now = self.0.clock.now();
         let session = self.live(&presented, now).await?;
@@ -21,7 +50,10 @@ impl LoginService {
             return self.again(&presented, &session, now, source).await;
         }
         let next = self.0.refresh_keys.successors(&presented).next().ok_or(LoginError::Random)?;
-        let idle_until = after(now, self.0.config.idle).min(session.ends);
+        let idle_until = match presence {
+            Presence::Attended => after(now, self.0.config.idle).min(session.ends),
+            Presence::Unattended => session.idle_until,
+        };
         let step = Rotation { from: session.refresh, to: next.hash(), at: now, idle_until };
         if self.0.sessions.rotate(session.id, &step).await? {
             return self.renewed(&session, &next, source).await;

@@ -120,9 +120,12 @@ async fn shown(
     let day = diary::day(asked.day.as_deref(), today)?;
     let with = with(&asked)?;
     let (from, to) = (diary.midnight(day)?, diary.midnight(day.tomorrow().unwrap_or(day))?);
-    let found = appointments(app, &visitor, (from, to), with, asked.after).await?;
+    let page = PageRequest::first(PageRequest::LIMIT_MAX).unwrap_or_default();
+    let found = appointments(app, &visitor, (from, to), with, (page, asked.after.clone())).await?;
     let next_day = if found.items.is_empty() {
-        let later = appointments(app, &visitor, (to, to + AHEAD), with, None).await?;
+        // What is read is disclosed, and only the first is shown.
+        let first = PageRequest::first(1).unwrap_or_default();
+        let later = appointments(app, &visitor, (to, to + AHEAD), with, (first, None)).await?;
         later
             .items
             .first()
@@ -147,6 +150,7 @@ async fn shown(
         unseen: unseen(app, &visitor, &found.items),
         columns,
         idle,
+        after: asked.after.unwrap_or_default(),
         more: found.next.map(|cursor| cursor.as_str().to_owned()),
         next_day,
         may_book: nav::reach(app, visitor.actor(), Appointment::KIND, Action::Create) > Reach::Nothing,
@@ -166,10 +170,9 @@ async fn appointments(
     visitor: &Visitor,
     (from, to): (Timestamp, Timestamp),
     practitioner: Option<Id<Practitioner>>,
-    after: Option<String>,
+    (page, after): (PageRequest, Option<String>),
 ) -> Result<Page<Appointment>, Problem> {
     let within = Interval::new(from, to).map_err(|_| Problem::field("day", "choose another day"))?;
-    let page = PageRequest::first(PageRequest::LIMIT_MAX).unwrap_or_default();
     let page = match after {
         Some(after) if after.len() > Cursor::LENGTH_MAX => {
             return Err(Problem::field("after", "load the page again"));

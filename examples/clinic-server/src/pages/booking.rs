@@ -201,7 +201,11 @@ async fn book(
             // Of a form that was sent twice the second finds what the first has booked.
             BookError::Access(AccessError::Claimed(_) | AccessError::AlreadyExists) => {
                 match booked_before(app, visitor, id, patient).await? {
-                    Some(starts) => Ok((id, starts)),
+                    Some(before) if before == (at, with) => Ok((id, at)),
+                    Some(_) => Err(Problem::field(
+                        "choice",
+                        "this form has booked another time already: load the page again to book one more",
+                    )),
                     None => Err(book_problem(error, "choice")),
                 }
             }
@@ -224,17 +228,19 @@ async fn location(
     practitioner.location_id.ok_or_else(|| Problem::field("with", "works at no location"))
 }
 
-/// The start of this very appointment, when this form has booked it already.
+/// When and with whom this very appointment is, when this form has booked it already.
 async fn booked_before(
     app: &App,
     visitor: &Visitor,
     id: Id<Appointment>,
     patient: Id<Patient>,
-) -> Result<Option<Timestamp>, Problem> {
+) -> Result<Option<(Timestamp, Id<Practitioner>)>, Problem> {
     let grant = app.gate.open(&visitor.caller.context, Read::new(id)).await?;
     let row = app.stores.appointments.find(&grant).await?;
     match grant.release(row).await {
-        Ok(found) if found.subject() == Some(patient.as_uuid()) => Ok(Some(found.starts)),
+        Ok(found) if found.subject() == Some(patient.as_uuid()) => {
+            Ok(Some((found.starts, found.practitioner_id)))
+        }
         Ok(_) | Err(AccessError::NotFound | AccessError::Denied(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }

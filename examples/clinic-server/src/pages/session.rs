@@ -139,6 +139,9 @@ fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
         .map(|(_, value)| value)
 }
 
+/// Sent by a page's script with what nobody pressed a button for.
+const UNATTENDED: &str = "x-unattended";
+
 /// Somebody signed in who looks at a page.
 #[derive(Debug)]
 pub(super) struct Visitor {
@@ -163,7 +166,12 @@ impl FromRequestParts<Arc<App>> for Visitor {
                 let refresh = cookie(&parts.headers, sessions.refresh_cookie()).ok_or(problem)?;
                 let address =
                     parts.extensions.get::<crate::http::ClientAddress>().copied().unwrap_or_default();
-                let signed_in = app.login.refresh(refresh, address.0).await?;
+                // What a script asks by itself must not keep a sign-in alive that nobody uses.
+                let signed_in = if parts.headers.contains_key(UNATTENDED) {
+                    app.login.refresh_unattended(refresh, address.0).await?
+                } else {
+                    app.login.refresh(refresh, address.0).await?
+                };
                 cookies = sessions.signed_in(&signed_in);
                 Caller::with_token(app, parts, &signed_in.access.text).await?
             }

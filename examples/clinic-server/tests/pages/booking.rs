@@ -68,6 +68,11 @@ pub(super) async fn of_two_who_choose_one_time_the_second_is_offered_others(site
     assert_eq!(again.header("location"), booked.header("location"));
     assert_eq!(first.get(&board).await.expect(200).body.matches("Dziedzic, Paweł").count(), 1);
 
+    // The same form for another time is another wish: it must not seem fulfilled.
+    let other = values(&mine, "choice").into_iter().find(|other| *other != slot).unwrap();
+    let refused = choose(&mut first, &mine, &other).await.expect(400);
+    assert!(refused.body.contains("another time already"), "{}", refused.body);
+
     let taken = choose(&mut second, &theirs, &slot).await.expect(409);
     assert!(
         taken.body.contains("Free instead") && taken.body.contains("The time is taken"),

@@ -53,7 +53,11 @@ impl<'s> Conversation<'s> {
     pub(super) async fn address(&mut self, from: Address, to: Address) -> Result<(), EmailFailure> {
         // A sender that is refused is a mistake of ours in every message: they wait until it is mended.
         self.say(Mail::new(Some(from), Vec::new())).await.map_err(|stop| not_yet(&stop, "smtp.sender"))?;
-        self.say(Rcpt::new(to, Vec::new())).await.map_err(|stop| answered(&stop, "smtp.recipient"))?;
+        self.say(Rcpt::new(to, Vec::new())).await.map_err(|stop| match &stop {
+            // Nothing is wrong with the address: this server does not take it from us.
+            Stop::Error(error) if is_forbidden(error) => EmailFailure::TryLater("smtp.sender"),
+            _ => answered(&stop, "smtp.recipient"),
+        })?;
         self.say(Data).await.map_err(|stop| answered(&stop, "smtp.message"))
     }
 
@@ -116,6 +120,13 @@ fn not_yet(stop: &Stop, class: &'static str) -> EmailFailure {
         }
         _ => EmailFailure::TryLater("smtp.broken-off"),
     }
+}
+
+/// Whether the server wants other credentials, or a sender that may relay: RFC 4954 (530, 535, 538), and the class "security or policy"
+/// of RFC 3463 (5.7).
+fn is_forbidden(error: &Error) -> bool {
+    let by_code = error.status().is_some_and(|code| matches!(u16::from(code), 530 | 535 | 538));
+    by_code || error.is_permanent() && error.to_string().contains(" 5.7.")
 }
 
 /// An answer about one address or message.

@@ -104,6 +104,8 @@ pub struct BoardPage {
     pub columns: Vec<BoardColumn>,
     /// Those who have none.
     pub idle: Vec<String>,
+    /// Where this page of a long day began, when it is not the first.
+    pub after: String,
     /// Where the next page of a long day begins.
     pub more: Option<String>,
     /// The next day that has any, when this one has none.
