@@ -13,8 +13,8 @@ use std::{
 /// PostgreSQL, Redis and the SMTP sink.
 const SERVERS: usize = 3;
 
-/// What is no server and only named: the browser.
-const PROGRAMS: usize = 1;
+/// What is no server and only named: the browser and the fuzzer.
+const PROGRAMS: usize = 2;
 
 /// The command in the foreground, once its servers take connections, and the servers' addresses.
 fn started() -> (Child, Vec<String>) {

@@ -5,7 +5,9 @@ pub(crate) mod guard;
 mod install;
 mod kind;
 mod postgres;
+mod python;
 mod redis;
+mod schemathesis;
 mod smtp;
 
 use crate::{
@@ -87,7 +89,7 @@ pub(crate) fn start() -> Outcome<Vec<Service>> {
         let (url, version) = (guarded.url().to_owned(), guarded.version().to_owned());
         Ok(Service { variable, url, version, _guarded: Some(guarded) })
     };
-    ALL.iter().map(one).chain([chromium::service()]).collect()
+    ALL.iter().map(one).chain([chromium::service(), schemathesis::service()]).collect()
 }
 
 fn up(state: &Path) -> Outcome<()> {
@@ -115,6 +117,7 @@ fn up(state: &Path) -> Outcome<()> {
         }
     }
     announce(chromium::VARIABLE, &chromium::service()?.url);
+    announce(schemathesis::VARIABLE, &schemathesis::service()?.url);
     Ok(())
 }
 
@@ -125,6 +128,7 @@ fn foreground() -> Outcome<()> {
         announce(variable, server.url());
     }
     announce(chromium::VARIABLE, &chromium::service()?.url);
+    announce(schemathesis::VARIABLE, &schemathesis::service()?.url);
     interrupt::wait();
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! An SMTP server that keeps what it is given: aiosmtpd, from the Python registry, in an environment of its own.
 
 use super::{
-    install::{self, is_debian},
     kind::{self, Kind},
+    python,
 };
 use crate::{
     failure::{Failure, Outcome},
-    process, workspace,
+    process,
 };
 use serde_json::{Value, json};
 use std::{
@@ -37,7 +37,7 @@ impl Kind for SmtpSink {
     }
 
     fn create(&self, directory: &Path) -> Outcome<Box<dyn kind::Server>> {
-        let python = environment()?;
+        let python = python::environment("smtp", &PACKAGES)?;
         let version = process::capture(Command::new(&python).args(["-c", PROBE]))?.trim().to_owned();
         let program = directory.join("sink.py");
         fs::write(&program, PROGRAM).map_err(Failure::while_doing("cannot write the SMTP sink"))?;
@@ -48,47 +48,6 @@ impl Kind for SmtpSink {
     fn restore(&self, json: &Value) -> Option<Box<dyn kind::Server>> {
         Server::from_json(json).map(|server| -> Box<dyn kind::Server> { Box::new(server) })
     }
-}
-
-/// A Python that has the packages: in an environment under `target`, which is made once.
-fn environment() -> Outcome<PathBuf> {
-    let folder = workspace::target()?.join("xtask-smtp");
-    let python = folder.join("bin/python");
-    let wanted = PACKAGES.join("\n");
-    let marker = folder.join("packages");
-    if fs::read_to_string(&marker).is_ok_and(|made| made == wanted) && python.exists() {
-        return Ok(python);
-    }
-    let system = install::find_or_install("Python 3 with venv", "python3-venv", find)?
-        .ok_or_else(|| Failure::new(missing()))?;
-    eprintln!("installing {} for the SMTP sink", PACKAGES.join(" and "));
-    process::run(Command::new(system).args(["-m", "venv", "--clear"]).arg(&folder))?;
-    let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
-    // The environment lines of `services up` are the only thing on standard output.
-    process::run(install.stdout(Stdio::from(std::io::stderr())))?;
-    fs::write(&marker, wanted).map_err(Failure::while_doing("cannot write the SMTP sink's environment"))?;
-    Ok(python)
-}
-
-/// A Python that can make an environment with pip in it.
-fn find() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join("python3")).find(|python| {
-        python.exists()
-            && process::capture(Command::new(python).args(["-c", "import ensurepip, ssl, venv"])).is_ok()
-    })
-}
-
-fn missing() -> String {
-    let install = if is_debian() {
-        "apt-get update && apt-get install -y python3-venv"
-    } else if cfg!(target_os = "macos") {
-        "brew install python"
-    } else {
-        "dnf install -y python3    (Fedora), or your system's package"
-    };
-    format!("Python 3 with its module venv is needed and was not found on PATH. Install it:\n    {install}")
 }
 
 /// A throwaway server: its program's interpreter and its directory.
