@@ -5,6 +5,7 @@ use crate::{
     App,
     http::{Caller, Fields, NoParams, OptionalJson, PathId, Problem, Query},
     jobs::{JobsAsked, QueuedJob},
+    notices,
 };
 use axum::extract::State;
 use healthcare_core::{Id, List, Read, Record, Released, RequestContext, Rows, Update};
@@ -15,6 +16,8 @@ use utoipa::{IntoParams, ToSchema};
 
 /// The most dead letters one request tries again.
 const RETRIED_MAX: u32 = 100;
+/// Pages of jobs in doubt that are passed over in one call, at most.
+const PAGES_MAX: usize = 10;
 
 /// Which jobs.
 #[derive(Default, Deserialize, IntoParams)]
@@ -122,10 +125,13 @@ pub(crate) struct RetryBody {
 }
 
 /// What became of them.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct RetriedView {
     /// How many are tried again.
     pub(crate) retried: u32,
+    /// How many were passed over because what they do may have been done already, such as an e-mail that may have been accepted:
+    /// each can be tried again by its id.
+    pub(crate) in_doubt: u32,
     /// Whether there are more: ask again.
     pub(crate) more: bool,
 }
@@ -222,18 +228,30 @@ pub(crate) async fn retry_one(
     Ok(app.queues.retry(grant).await?)
 }
 
-/// Tries dead letters again, each under a decision of its own.
+/// Tries dead letters again, each under a decision of its own. Those that may do something a second time are passed over.
 pub(crate) async fn retry_dead(
     app: &App,
     context: &RequestContext,
     queue: Option<String>,
 ) -> Result<RetriedView, Problem> {
-    let (state, limit) = (Some(JobState::Dead.to_string()), Some(RETRIED_MAX));
-    let dead = jobs(app, context, JobParams { queue, state, limit, after: None }).await?;
-    let mut retried = 0;
-    for job in &dead.items {
-        let id = job.id.parse().map_err(|_| Problem::of(healthcare_core::ErrorCode::Internal))?;
-        retried += u32::from(retry_one(app, context, id).await?);
+    let mut done = RetriedView::default();
+    let mut after = None;
+    for _ in 0..PAGES_MAX {
+        let (state, limit) = (Some(JobState::Dead.to_string()), Some(RETRIED_MAX));
+        let dead = jobs(app, context, JobParams { queue: queue.clone(), state, limit, after }).await?;
+        for job in &dead.items {
+            if job.error_class.as_deref().is_some_and(notices::is_in_doubt) {
+                done.in_doubt += 1;
+                continue;
+            }
+            let id = job.id.parse().map_err(|_| Problem::of(healthcare_core::ErrorCode::Internal))?;
+            done.retried += u32::from(retry_one(app, context, id).await?);
+        }
+        after = dead.next;
+        done.more = after.is_some();
+        if done.retried > 0 || !done.more {
+            break;
+        }
     }
-    Ok(RetriedView { retried, more: dead.next.is_some() })
+    Ok(done)
 }

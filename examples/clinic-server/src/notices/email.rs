@@ -40,7 +40,7 @@ const WAIT_MAX: Duration = Duration::from_secs(3_600);
 const HANDING_OVER: u8 = 50;
 const NOT_BEGUN: u8 = 0;
 /// The class of a job whose worker was lost while it handed its message over.
-const IN_DOUBT: &str = "email.in-doubt";
+pub(super) const IN_DOUBT: &str = "email.in-doubt";
 
 impl SendEmail {
     pub(super) const fn tries(&self) -> u32 {

@@ -23,6 +23,11 @@ use crate::App;
 use healthcare_messaging::WorkerBuilder;
 use std::sync::Arc;
 
+/// Whether a job that failed for this reason may have done its work: to try it again may tell a patient twice.
+pub(crate) fn is_in_doubt(class: &str) -> bool {
+    [email::IN_DOUBT, "smtp.unknown", "smtp.time-over"].contains(&class)
+}
+
 /// Adds those who do these jobs.
 pub fn handlers(worker: WorkerBuilder, app: &Arc<App>) -> WorkerBuilder {
     let desk = Desk::new(app);

@@ -81,7 +81,11 @@ async fn again(app: &App, visitor: &Visitor, form: &Again) -> Result<String, Pro
     let done = retry_dead(app, context, queue).await?;
     let jobs = if done.retried == 1 { "job is" } else { "jobs are" };
     let more = if done.more { " There are more: press the button again." } else { "" };
-    Ok(format!("{} {jobs} tried again.{more}", done.retried))
+    let doubt = match done.in_doubt {
+        0 => String::new(),
+        count => format!(" {count} may have done their work: they are tried again one by one only."),
+    };
+    Ok(format!("{} {jobs} tried again.{doubt}{more}", done.retried))
 }
 
 async fn shown(

@@ -32,12 +32,16 @@ async fn dead(running: &Running, of: &str, number: usize) -> Vec<Uuid> {
     for _ in 0..number {
         ids.push(enqueued(running, of).await);
     }
+    fail_all(running, "test.class").await;
+    ids
+}
+
+async fn fail_all(running: &Running, class: &'static str) {
     let store = running.server.app.jobs.store();
     let wanted = [Wanted { queue: QUEUE, limit: 1_000 }];
     for job in store.claim(&wanted, Duration::from_secs(60)).await.unwrap().jobs {
-        store.fail(job.lease, "test.class", None).await.unwrap();
+        store.fail(job.lease, class, None).await.unwrap();
     }
-    ids
 }
 
 async fn admin(running: &Running) -> Client {
@@ -106,15 +110,28 @@ pub(super) async fn dead_letters_are_tried_again(site: Site) {
     let counted = async || queue(&admin.get("/api/v1/queues").await.expect(200).json());
     assert_eq!(counted().await["dead"], 101);
     let other = admin.post("/api/v1/jobs/retry", &json!({"queue": "another"})).await.expect(200).json();
-    assert_eq!(other, json!({"retried": 0, "more": false}));
+    assert_eq!(other, json!({"retried": 0, "in_doubt": 0, "more": false}));
     admin.post("/api/v1/jobs/retry", &json!({"queues": QUEUE})).await.expect(400);
     let first = admin.post("/api/v1/jobs/retry", &json!({"queue": QUEUE})).await.expect(200).json();
-    assert_eq!(first, json!({"retried": 100, "more": true}), "in bounded steps");
+    assert_eq!(first, json!({"retried": 100, "in_doubt": 0, "more": true}), "in bounded steps");
     let rest = admin.post("/api/v1/jobs/retry", &json!({})).await.expect(200).json();
-    assert_eq!(rest, json!({"retried": 1, "more": false}));
+    assert_eq!(rest, json!({"retried": 1, "in_doubt": 0, "more": false}));
     let count = counted().await;
     assert_eq!((&count["dead"], &count["due"]), (&json!(0), &json!(102)));
     admin.post(&format!("/api/v1/jobs/{}/retry", Uuid::now_v7()), &json!({})).await.expect(404);
+    running.stop().await;
+}
+
+pub(super) async fn what_may_have_been_done_is_tried_again_by_its_id_alone(site: Site) {
+    let running = site.start().await;
+    let admin = admin(&running).await;
+    let sent = enqueued(&running, HARBOUR).await;
+    fail_all(&running, "smtp.unknown").await;
+    dead(&running, HARBOUR, 2).await;
+    let all = admin.post("/api/v1/jobs/retry", &json!({})).await.expect(200).json();
+    assert_eq!(all, json!({"retried": 2, "in_doubt": 1, "more": false}));
+    let one = admin.post(&format!("/api/v1/jobs/{sent}/retry"), &json!({})).await.expect(200).json();
+    assert_eq!(one["state"], "waiting");
     running.stop().await;
 }
 

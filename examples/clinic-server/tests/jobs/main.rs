@@ -11,6 +11,7 @@ mod worker;
 use api::{
     another_clinic_and_other_roles_are_kept_out, dead_letters_are_tried_again, jobs_are_listed_page_by_page,
     what_is_looked_at_and_changed_is_in_the_audit_log,
+    what_may_have_been_done_is_tried_again_by_its_id_alone,
 };
 use crash::a_killed_workers_job_is_finished_by_another;
 use worker::{
@@ -26,6 +27,7 @@ on_both_databases!(
     a_killed_workers_job_is_finished_by_another,
     jobs_are_listed_page_by_page,
     dead_letters_are_tried_again,
+    what_may_have_been_done_is_tried_again_by_its_id_alone,
     another_clinic_and_other_roles_are_kept_out,
     what_is_looked_at_and_changed_is_in_the_audit_log,
 );
