@@ -12,31 +12,31 @@ use tokio::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
     stream: Option<BufReader<TcpStream>>,
 }
 
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub retry_after: bool,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) retry_after: bool,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
 
 impl Client {
-    pub const fn new(address: SocketAddr) -> Self {
+    pub(crate) const fn new(address: SocketAddr) -> Self {
         Self { address, stream: None }
     }
 
     /// Asks once; a connection that broke is made anew for the next question.
-    pub async fn ask(
+    pub(crate) async fn ask(
         &mut self,
         method: &str,
         path: &str,

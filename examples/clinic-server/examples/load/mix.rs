@@ -2,7 +2,7 @@
 
 use crate::{
     client::{Answer, Client},
-    register::{Register, number},
+    register::{Register, Seen, number},
     site::{Redis, Site, credentials},
 };
 use jiff::{Timestamp, ToSpan as _};
@@ -16,7 +16,7 @@ use std::{
 use tokio::task::JoinSet;
 
 /// What is asked, and how many of a hundred questions are this one.
-pub const MIX: [(Kind, usize); 6] = [
+pub(crate) const MIX: [(Kind, usize); 6] = [
     (Kind::Patient, 45),
     (Kind::Chart, 25),
     (Kind::Patients, 10),
@@ -26,7 +26,7 @@ pub const MIX: [(Kind, usize); 6] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(crate) enum Kind {
     Patient,
     Chart,
     Patients,
@@ -36,7 +36,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Patient => "read a patient",
             Self::Chart => "read a chart",
@@ -50,26 +50,28 @@ impl Kind {
 
 /// What came of one question.
 #[derive(Debug)]
-pub struct Told {
-    pub kind: Kind,
-    pub at: Instant,
-    pub took: Duration,
+pub(crate) struct Told {
+    pub(crate) kind: Kind,
+    pub(crate) at: Instant,
+    pub(crate) took: Duration,
     /// Nothing when the connection broke.
-    pub status: Option<u16>,
-    pub retry_after: bool,
-    pub wrong: bool,
+    pub(crate) status: Option<u16>,
+    pub(crate) retry_after: bool,
+    pub(crate) wrong: bool,
+    /// Older than what the other server acknowledged a moment ago, which it may be.
+    pub(crate) late: bool,
 }
 
 #[derive(Debug)]
-pub struct Outcome {
-    pub told: Vec<Told>,
-    pub time: Duration,
-    pub killed: Option<Instant>,
+pub(crate) struct Outcome {
+    pub(crate) told: Vec<Told>,
+    pub(crate) time: Duration,
+    pub(crate) killed: Option<Instant>,
 }
 
 /// What all workers know.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     addresses: Vec<SocketAddr>,
     desk: String,
     doctor: String,
@@ -86,7 +88,7 @@ async fn token(client: &mut Client, user: &str) -> String {
 }
 
 impl Run {
-    pub async fn prepare(site: &Site, clients: usize, patients: usize) -> Self {
+    pub(crate) async fn prepare(site: &Site, clients: usize, patients: usize) -> Self {
         let mut client = Client::new(site.addresses[0]);
         let (desk, doctor) = (token(&mut client, "receptionist").await, token(&mut client, "doctor").await);
         let mut registers = Vec::new();
@@ -104,7 +106,7 @@ impl Run {
     }
 
     /// Runs the mix for so long; a Redis that is given is killed after a third of it and restarted after another.
-    pub async fn go(self, time: Duration, redis: Option<Redis>) -> Outcome {
+    pub(crate) async fn go(self, time: Duration, redis: Option<Redis>) -> Outcome {
         let (run, start) = (Arc::new(self), Instant::now());
         let mut workers = JoinSet::new();
         for nth in 0..run.clients {
@@ -165,6 +167,7 @@ fn letters(mut nth: usize) -> String {
 struct Worker<'r> {
     run: &'r Run,
     nth: usize,
+    server: usize,
     client: Client,
     random: u64,
     told: Vec<Told>,
@@ -175,9 +178,10 @@ struct Worker<'r> {
 
 impl<'r> Worker<'r> {
     fn new(run: &'r Run, nth: usize) -> Self {
-        let client = Client::new(run.addresses[nth % run.addresses.len()]);
+        let server = nth % run.addresses.len();
+        let client = Client::new(run.addresses[server]);
         let random = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(nth as u64 + 1);
-        Self { run, nth, client, random, told: Vec::new(), unsure: false, booked: 0 }
+        Self { run, nth, server, client, random, told: Vec::new(), unsure: false, booked: 0 }
     }
 
     /// Xorshift: the same questions in every run.
@@ -235,7 +239,7 @@ impl<'r> Worker<'r> {
         let answer = self.client.ask(method, path, token, body.as_ref()).await.ok();
         let (status, retry_after) = answer.as_ref().map(|answer| (answer.status, answer.retry_after)).unzip();
         let retry_after = retry_after.unwrap_or(false);
-        self.told.push(Told { kind, at, took: at.elapsed(), status, retry_after, wrong: false });
+        self.told.push(Told { kind, at, took: at.elapsed(), status, retry_after, wrong: false, late: false });
         answer
     }
 
@@ -247,18 +251,19 @@ impl<'r> Worker<'r> {
     /// Reads one of so many registers, or the worker's own.
     async fn read(&mut self, among: usize) {
         let register = if among == 0 { self.own() } else { &self.run.registers[self.below(among)] };
-        let (path, floor) = (format!("/api/v1/patients/{}", register.id), register.floor());
+        let (path, floor) = (format!("/api/v1/patients/{}", register.id), register.floor(self.server));
         let answer = self.ask(Kind::Patient, "GET", &path, &self.run.desk, None).await;
         let Some(answer) = answer.filter(|answer| answer.status == 200) else { return };
         let patient = answer.json();
-        let wrong = !register.is_right(&patient, floor);
-        if wrong {
-            eprintln!("wrong: {} after version {floor} of {}", patient["version"], register.id);
+        let seen = register.seen(&patient, floor);
+        if seen == Seen::Wrong {
+            eprintln!("wrong: version {} of {} for {floor:?}", patient["version"], register.id);
         }
-        self.told.last_mut().expect("just told").wrong = wrong;
+        let last = self.told.last_mut().expect("just told");
+        (last.wrong, last.late) = (seen == Seen::Wrong, seen == Seen::Late);
         if among == 0 && self.unsure {
             self.unsure = false;
-            register.acknowledge(patient["version"].as_i64().unwrap_or(floor));
+            register.acknowledge(patient["version"].as_i64().unwrap_or(1), self.server);
         }
     }
 
@@ -273,7 +278,7 @@ impl<'r> Worker<'r> {
             Some(answer) => {
                 let patient = answer.json();
                 self.told.last_mut().expect("just told").wrong = patient["version"] != version + 1;
-                register.acknowledge(version + 1);
+                register.acknowledge(version + 1, self.server);
             }
             None => self.unsure = true,
         }
@@ -294,7 +299,7 @@ impl<'r> Worker<'r> {
 }
 
 /// How often each status was answered.
-pub fn statuses(told: &[Told]) -> BTreeMap<String, usize> {
+pub(crate) fn statuses(told: &[Told]) -> BTreeMap<String, usize> {
     let mut statuses = BTreeMap::new();
     for one in told {
         let name = one.status.map_or("broken connection".to_owned(), |status| status.to_string());

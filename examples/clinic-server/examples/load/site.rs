@@ -16,13 +16,13 @@ use tempfile::TempDir;
 
 /// A Redis of our own, to be killed.
 #[derive(Debug)]
-pub struct Redis {
+pub(crate) struct Redis {
     port: u16,
     child: Mutex<Child>,
 }
 
 impl Redis {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let redis = Self { port, child: Mutex::new(Self::spawn(port)) };
         redis.wait();
@@ -46,13 +46,13 @@ impl Redis {
     }
 
     /// With SIGKILL: it says goodbye to nobody.
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         let mut child = self.child.lock().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
-    pub fn restart(&self) {
+    pub(crate) fn restart(&self) {
         *self.child.lock().unwrap() = Self::spawn(self.port);
         self.wait();
     }
@@ -66,14 +66,14 @@ impl Drop for Redis {
 
 /// Running servers on one database.
 #[derive(Debug)]
-pub struct Site {
-    pub addresses: Vec<SocketAddr>,
+pub(crate) struct Site {
+    pub(crate) addresses: Vec<SocketAddr>,
     _servers: Servers,
     _dir: TempDir,
 }
 
 impl Site {
-    pub async fn start(program: &Path, redis: Option<&Redis>, servers: usize) -> Self {
+    pub(crate) async fn start(program: &Path, redis: Option<&Redis>, servers: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("all");
         let mut arguments = Vec::new();
@@ -147,6 +147,6 @@ async fn database(program: &Path, data: &Path) -> Vec<String> {
 }
 
 /// Who signs in.
-pub fn credentials(user: &str) -> Value {
+pub(crate) fn credentials(user: &str) -> Value {
     json!({"email": format!("{user}@harbour.example"), "password": DEMO_PASSWORD})
 }
