@@ -70,7 +70,7 @@ pub(super) async fn of_two_who_choose_one_time_the_second_is_offered_others(site
 
     // The same form for another time is another wish: it must not seem fulfilled.
     let other = values(&mine, "choice").into_iter().find(|other| *other != slot).unwrap();
-    let refused = choose(&mut first, &mine, &other).await.expect(400);
+    let refused = choose(&mut first, &mine, &other).await.expect(422);
     assert!(refused.body.contains("another time already"), "{}", refused.body);
 
     let taken = choose(&mut second, &theirs, &slot).await.expect(409);
