@@ -5,17 +5,20 @@
 use async_trait::async_trait;
 use healthcare_core::{
     AccessError, Appointment, AppointmentPlugin, Appointments, Availability, AvailabilityQuery, BookError,
-    BookRequest, Claim, Clock, Clues, Create, DomainEvent, Eligibility, ErrorCode, Hook, Id, Identity,
-    Interval, List, Location, MemoryStore, Moment, OutboxMessage, PageRequest, Patient, Phi, PluginError,
-    Plugins, Practitioner, PrepareContext, Prepared, Profile, Reader, Record, Refusal, Resource, Service,
-    Step, StepDetails, TransactionView, UserId, WeeklyHours, Window, Writer, Zone, location, patient,
-    practitioner, service, testing::Stage,
+    BookRequest, Claim, ClinicId, Clock, Clues, Create, DomainEvent, Eligibility, ErrorCode, Hook, Id,
+    Identity, Interval, List, Location, ManualClock, MemoryStore, Moment, OutboxMessage, PageRequest,
+    Patient, Phi, PluginError, PluginSettings, Plugins, Practitioner, PrepareContext, Prepared, Profile,
+    Reader, Record, Refusal, Resource, Service, Step, StepDetails, TransactionView, UserId, WeeklyHours,
+    Window, Writer, Zone, location, patient, practitioner, service, testing::Stage,
 };
 use jiff::{SignedDuration, civil::date};
 use proptest::prelude::*;
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 fn zone(name: &str) -> Zone {
@@ -419,6 +422,75 @@ async fn what_is_booked_must_be_possible() {
     }
     assert_eq!(Hook::of(&booked_event(&clinic).await), Some(Hook::Create));
     assert_eq!(Step::NoShow.event(), "appointment.no-show");
+}
+
+/// What a clinic's record says, and how often it was asked.
+#[derive(Debug, Default)]
+struct Written {
+    settings: Mutex<Option<&'static str>>,
+    is_away: AtomicBool,
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl PluginSettings for Written {
+    async fn settings(&self, _: ClinicId) -> Result<Option<String>, PluginError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(PluginError("nobody can read it".into()));
+        }
+        Ok(self.settings.lock().unwrap().map(str::to_owned))
+    }
+}
+
+async fn with_settings() -> (Clinic, Arc<AtomicUsize>, Arc<Written>, Arc<ManualClock>) {
+    let (calls, written) = (Arc::new(AtomicUsize::new(0)), Arc::new(Written::default()));
+    let clock = Arc::new(ManualClock::at("2026-03-01T09:00:00Z".parse().unwrap()));
+    let plugin = Moody { mood: Mood::Content, calls: Arc::clone(&calls), failures: Arc::default() };
+    let plugins = Plugins::builder().with(plugin);
+    let plugins = plugins.settings_from(Arc::clone(&written) as _, Arc::clone(&clock) as _).build();
+    (clinic(|_| plugins).await, calls, written, clock)
+}
+
+#[tokio::test]
+async fn what_a_clinic_switched_on_is_read_when_it_is_met_and_when_it_is_old() {
+    let (clinic, calls, written, clock) = with_settings().await;
+    let asked = || written.asked.load(Ordering::SeqCst);
+    let write = |settings| *written.settings.lock().unwrap() = Some(settings);
+    clinic.book("2026-03-03T10:00:00").await.unwrap();
+    assert_eq!((calls.load(Ordering::SeqCst), asked()), (0, 1), "no record yet");
+    // Nothing is remembered of a clinic that was not there.
+    write(r#"{"moody": {}}"#);
+    clinic.book("2026-03-03T10:30:00").await.unwrap();
+    assert_eq!((calls.load(Ordering::SeqCst), asked()), (1, 2));
+    write("{}");
+    clock.advance(Duration::from_secs(29));
+    clinic.book("2026-03-03T11:00:00").await.unwrap();
+    assert_eq!((calls.load(Ordering::SeqCst), asked()), (2, 2), "it is known");
+    clock.advance(Duration::from_secs(1));
+    clinic.book("2026-03-03T11:30:00").await.unwrap();
+    assert_eq!((calls.load(Ordering::SeqCst), asked()), (2, 3), "a change holds from then on");
+}
+
+#[tokio::test]
+async fn rules_that_cannot_be_read_are_not_taken_for_none() {
+    let (clinic, calls, written, clock) = with_settings().await;
+    *written.settings.lock().unwrap() = Some(r#"{"moody": {}}"#);
+    let event = booked_event(&clinic).await;
+    let before = calls.load(Ordering::SeqCst);
+    for wrong in [None, Some("not an object"), Some(r#"{"modoy": {}}"#)] {
+        clock.advance(Duration::from_secs(30));
+        written.is_away.store(wrong.is_none(), Ordering::SeqCst);
+        *written.settings.lock().unwrap() = wrong.or(Some("{}"));
+        let refused = clinic.book("2026-03-03T15:00:00").await.unwrap_err();
+        assert!(matches!(refused, BookError::Access(AccessError::Storage(_))), "{refused:?}");
+        assert!(clinic.plugins.notify(&event).await.is_err(), "the event comes again");
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), before);
+    written.is_away.store(false, Ordering::SeqCst);
+    *written.settings.lock().unwrap() = Some(r#"{"moody": {}}"#);
+    clinic.plugins.notify(&event).await.unwrap();
+    assert_eq!(calls.load(Ordering::SeqCst), before + 100);
 }
 
 async fn booked_event(clinic: &Clinic) -> DomainEvent {

@@ -15,6 +15,7 @@ on_both_databases!(
     what_is_cancelled_is_told_and_not_reminded_of,
     what_has_moved_is_told_and_reminded_of_at_its_new_time,
     who_tells_reads_as_a_named_actor_what_it_needs,
+    what_a_clinic_switches_on_later_holds_without_a_restart,
 );
 
 /// Who the patient may be, and what is known of the visit.
@@ -103,6 +104,27 @@ async fn who_tells_reads_as_a_named_actor_what_it_needs(site: Site) {
     house.close().await;
 }
 
+/// The house's clinic was made after the server's parts were wired: nothing was known of it at the start.
+async fn what_a_clinic_switches_on_later_holds_without_a_restart(site: Site) {
+    let mut house = House::open(&site).await;
+    house.work().await;
+    house.switch_on("{}").await;
+    let quiet = house.book("10:00").await;
+    house.until_heard(quiet).await;
+    house.settled().await;
+    assert_eq!(house.email.sent().len(), 0, "nothing is switched on");
+    house.switch_on(r#"{"notification": {}, "eligibility": {"maximum_days_ahead": 1}}"#).await;
+    house.pass(Duration::from_secs(30)).await;
+    let refused = house.try_book("11:00").await.unwrap_err();
+    assert!(format!("{refused:?}").contains("eligibility"), "{refused:?}");
+    house.switch_on(r#"{"notification": {}}"#).await;
+    house.pass(Duration::from_secs(30)).await;
+    house.book("11:00").await;
+    let sent = house.sent(1).await;
+    assert!(sent[0].text.text().contains(&house.shown("11:00")));
+    house.close().await;
+}
+
 /// An appointment that changed without anybody being told: what counts is what stands when the time comes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_looked_again_before_anything_is_sent() {
@@ -134,9 +156,9 @@ async fn an_event_that_comes_again_tells_nothing_again() {
     let site = Site::sqlite();
     let mut house = House::open(&site).await;
     house.work().await;
-    house.book("10:00").await;
+    let id = house.book("10:00").await;
     house.sent(1).await;
-    let events: Vec<DomainEvent> = house.until_heard().await;
+    let events: Vec<DomainEvent> = house.until_heard(id).await;
     for event in &events {
         house.server.plugins.notify(event).await.unwrap();
     }

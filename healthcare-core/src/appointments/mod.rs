@@ -11,6 +11,7 @@ mod record;
 mod reminder;
 mod status;
 mod store;
+mod switched;
 
 pub use availability::{Availability, AvailabilityQuery, InvalidRange};
 pub use booking::{Appointments, BookError, BookRequest, NoWorkingHours, Problem, StepDetails};
@@ -23,3 +24,4 @@ pub use record::{Appointment, appointment};
 pub use reminder::{Reminder, ReminderRules};
 pub use status::{AppointmentStatus, IllegalStep, Step};
 pub use store::{AppointmentStore, AppointmentWindow};
+pub use switched::PluginSettings;

@@ -1,16 +1,18 @@
 //! The plugins of a service, in order, and the fence around each.
 
-use super::{AppointmentPlugin, Hook, Moment, PluginError, PrepareContext, Prepared};
-use crate::{AccessError, ClinicId, DomainEvent, Guard, Refusal, TransactionView};
+use super::{
+    AppointmentPlugin, Hook, Moment, PluginError, PluginSettings, PrepareContext, Prepared,
+    switched::{SwitchedOn, checked},
+};
+use crate::{AccessError, ClinicId, Clock, DomainEvent, Guard, Refusal, TransactionView};
 use async_trait::async_trait;
 use serde_json::Value as Json;
 use std::{
     borrow::Cow,
-    collections::HashMap,
     future::Future,
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
     task::Poll,
     time::Duration,
 };
@@ -22,7 +24,7 @@ pub struct Plugins {
     prepare_time_max: Duration,
     before_time_max: Duration,
     after_time_max: Duration,
-    settings: RwLock<HashMap<(ClinicId, &'static str), Arc<Json>>>,
+    switched: SwitchedOn,
 }
 
 /// Collects plugins.
@@ -33,6 +35,7 @@ pub struct PluginsBuilder {
     prepare_time_max: Duration,
     before_time_max: Duration,
     after_time_max: Duration,
+    source: Option<(Arc<dyn PluginSettings>, Arc<dyn Clock>)>,
 }
 
 impl Default for Plugins {
@@ -49,40 +52,32 @@ impl Plugins {
             prepare_time_max: Duration::from_secs(2),
             before_time_max: Duration::from_millis(250),
             after_time_max: Duration::from_secs(5),
+            source: None,
         }
     }
 
     /// Sets what a clinic switched on: a JSON object from plugin name to settings, such as `{"eligibility": {"minimum_age": 18}}`.
-    /// What it had before is forgotten, unless this is not valid.
+    /// What it had before is forgotten, unless this is not valid. Where settings are read ([`PluginsBuilder::settings_from`]), it holds until they
+    /// are read again.
     ///
     /// # Errors
     /// What is wrong with the settings, in words; a name that is no plugin's is wrong.
     pub fn configure(&self, clinic: ClinicId, settings: &str) -> Result<(), String> {
-        let parsed: HashMap<String, Json> =
-            serde_json::from_str(settings).map_err(|_| "plugin settings are not a JSON object".to_owned())?;
-        let mut checked = HashMap::new();
-        for (name, value) in parsed {
-            let plugin = self.plugins.iter().find(|plugin| plugin.name() == name);
-            let plugin = plugin.ok_or_else(|| format!("there is no plugin `{name}`"))?;
-            plugin.validate(&value).map_err(|wrong| format!("plugin `{name}`: {wrong}"))?;
-            checked.insert((clinic, plugin.name()), Arc::new(value));
-        }
-        let mut all = self.settings.write().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|(of, _), _| *of != clinic);
-        all.extend(checked);
+        self.switched.set(clinic, checked(&self.plugins, settings)?);
         Ok(())
     }
 
     /// The plugins that have something to say, in order, each with its settings.
-    fn concerned(&self, clinic: ClinicId, hook: Hook) -> Vec<(Arc<dyn AppointmentPlugin>, Arc<Json>)> {
-        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
-        self.plugins
-            .iter()
-            .filter(|plugin| plugin.listens(hook))
-            .filter_map(|plugin| {
-                settings.get(&(clinic, plugin.name())).map(|s| (Arc::clone(plugin), Arc::clone(s)))
-            })
-            .collect()
+    async fn concerned(
+        &self,
+        clinic: ClinicId,
+        hook: Hook,
+    ) -> Result<Vec<(Arc<dyn AppointmentPlugin>, Arc<Json>)>, PluginError> {
+        let switched = self.switched.of(clinic, &self.plugins).await?;
+        let listening = self.plugins.iter().filter(|plugin| plugin.listens(hook));
+        Ok(listening
+            .filter_map(|plugin| switched.get(plugin.name()).map(|it| (Arc::clone(plugin), Arc::clone(it))))
+            .collect())
     }
 
     /// Lets every plugin prepare.
@@ -92,7 +87,9 @@ impl Plugins {
     ) -> Result<Objections<'a>, AccessError> {
         let mut objections =
             Objections { prepared: Vec::new(), before_time_max: self.before_time_max, context };
-        for (plugin, settings) in self.concerned(context.context.clinic(), context.hook) {
+        let concerned = self.concerned(context.context.clinic(), context.hook).await;
+        let concerned = concerned.map_err(|PluginError(cause)| AccessError::Storage(cause))?;
+        for (plugin, settings) in concerned {
             let mine = PrepareContext { settings: &settings, ..context };
             let fenced = Fenced(plugin.prepare(&mine));
             let answer = tokio::time::timeout(self.prepare_time_max, fenced).await;
@@ -116,11 +113,11 @@ impl Plugins {
     /// Tells the plugins of a committed event: the handler to give to an event bus.
     ///
     /// # Errors
-    /// The first [`PluginError`]; every plugin was called all the same.
+    /// The first [`PluginError`]; every plugin was called all the same, unless it could not be read which are switched on.
     pub async fn notify(&self, event: &DomainEvent) -> Result<(), PluginError> {
         let Some(hook) = Hook::of(event) else { return Ok(()) };
         let mut result = Ok(());
-        for (plugin, settings) in self.concerned(event.clinic, hook) {
+        for (plugin, settings) in self.concerned(event.clinic, hook).await? {
             let after = Fenced(plugin.after(event, &settings));
             let answer = match tokio::time::timeout(self.after_time_max, after).await {
                 Ok(answer) => {
@@ -158,6 +155,12 @@ impl PluginsBuilder {
         self.after_time_max = time;
         self
     }
+    /// Reads here what a clinic switched on, when it is first met and again when what is known is 30 seconds old. Without it they know what
+    /// [`Plugins::configure`] told them.
+    pub fn settings_from(mut self, source: Arc<dyn PluginSettings>, clock: Arc<dyn Clock>) -> Self {
+        self.source = Some((source, clock));
+        self
+    }
     /// The plugins, by priority and then in the order in which they were added.
     #[must_use]
     pub fn build(mut self) -> Plugins {
@@ -167,7 +170,7 @@ impl PluginsBuilder {
             prepare_time_max: self.prepare_time_max,
             before_time_max: self.before_time_max,
             after_time_max: self.after_time_max,
-            settings: RwLock::default(),
+            switched: SwitchedOn::new(self.source),
         }
     }
 }

@@ -19,6 +19,7 @@ mod housekeeping;
 mod jobs;
 mod late;
 mod live;
+mod plugins;
 mod process;
 mod ready;
 mod redis;
@@ -33,10 +34,9 @@ use ready::own_file;
 pub use ready::{check_directory, prepare_directory};
 
 use crate::{
-    App, Caches, EdgeSettings, JobRepository, Jobs, LogWatch,
+    App, Caches, EdgeSettings, JobRepository, LogWatch,
     config::{Config, DatabaseConfig, Environment, KeySource, Transport},
     http::Limits,
-    notices::JobNotices,
     pages::PageSessions,
     stores::{ClinicStore, Stores, Told},
 };
@@ -47,8 +47,8 @@ use health::health;
 use healthcare_audit::AuditLog;
 use healthcare_cache::{CachedRelations, Coherence, PurgingSink};
 use healthcare_core::{
-    Appointment, Appointments, Boundary, Clock, Eligibility, KeyFile, KeyProvider, KeyVariable, Notification,
-    Patient, Plugins, Reader, Reminder, SystemClock, Vault,
+    Appointment, Appointments, Boundary, Clock, KeyFile, KeyProvider, KeyVariable, Plugins, SystemClock,
+    Vault,
 };
 use healthcare_db::{Database, SqlOutbox, SqlRelations, SqlScopeKeys, SqlStore};
 use healthcare_messaging::{InProcessBus, Relay, Wake};
@@ -115,7 +115,7 @@ pub async fn wire_with(
     let sql = SqlStore::new(database.clone(), boundary.storage.clone(), Arc::clone(&vault));
     let sql = Arc::new(sql.charting_all().charting::<Appointment>());
     let store = Arc::new(Told::new(Arc::clone(&sql), &boundary.storage, &caches, wake.clone()));
-    let plugins = Arc::new(plugins(&store, &jobs));
+    let plugins = Arc::new(plugins::plugins(&store, &jobs, &boundary, &clock));
     let appointments = appointments(&boundary, &store, &plugins, &clock);
 
     let shutdown = shutdown()?;
@@ -198,16 +198,6 @@ fn appointments(
 ) -> Appointments {
     let (gate, plugins) = (boundary.gate.clone(), Arc::clone(plugins));
     Appointments::new(gate, Arc::clone(store) as _, Arc::clone(store), plugins, Arc::clone(clock))
-}
-
-/// The plugins of appointments: what clinics may switch on.
-fn plugins(patients: &Arc<impl Reader<Patient> + 'static>, jobs: &Jobs) -> Plugins {
-    let notices = Arc::new(JobNotices::new(jobs.clone()));
-    Plugins::builder()
-        .with(Eligibility::new(Arc::clone(patients) as _))
-        .with(Notification::new(Arc::clone(&notices) as _))
-        .with(Reminder::new(notices))
-        .build()
 }
 
 /// Who decides, and where decisions are recorded.

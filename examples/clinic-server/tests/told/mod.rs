@@ -19,9 +19,9 @@ use clinic_server::{
     wiring::{Process, Server, wire_with},
 };
 use healthcare_core::{
-    Appointment, BookRequest, Clinic, ClinicId, Clock, DomainEvent, Draft, Id, List, Location, ManualClock,
-    PageRequest, Patient, Phi, Practitioner, Read, Record, RequestContext, StartTime, Step, StepDetails,
-    Update, patient,
+    Appointment, BookError, BookRequest, Clinic, ClinicId, Clock, DomainEvent, Draft, Id, List, Location,
+    ManualClock, PageRequest, Patient, Phi, Practitioner, Record, RequestContext, StartTime, Step,
+    StepDetails, Update, patient,
 };
 use healthcare_messaging::{
     EmailFailure, EmailTransport, EventBus, Handler, HandlerError, JobFilter, MemoryEmail, OutgoingEmail,
@@ -148,21 +148,11 @@ impl House {
             relay_url,
         };
         house.patient(|edit| edit.address(Some("ada@patients.example"))).await;
-        let read = house.record().await;
-        house.server.plugins.configure(clinic, &read).unwrap();
         house
     }
 
     fn context(&self) -> RequestContext {
         context(&self.server.app, self.clinic)
-    }
-
-    async fn record(&self) -> String {
-        let (app, context) = (&self.server.app, self.context());
-        let grant = app.gate.open(&context, Read::<Clinic>::new(Id::from_uuid(self.clinic.as_uuid()))).await;
-        let grant = grant.unwrap();
-        let row = app.stores.clinics.find(&grant).await.unwrap();
-        grant.release(row).await.unwrap().plugins.clone()
     }
 
     /// Begins to work: relay, listener, worker.
@@ -209,9 +199,13 @@ impl House {
         self.listener.muted.store(true, SeqCst);
     }
 
-    /// The events so far, of which there is one.
-    pub async fn until_heard(&self) -> Vec<DomainEvent> {
-        let heard = || self.listener.heard.lock().unwrap().clone();
+    /// The events of an appointment so far, of which there is one.
+    pub async fn until_heard(&self, id: Id<Appointment>) -> Vec<DomainEvent> {
+        let heard = || {
+            let mut heard = self.listener.heard.lock().unwrap().clone();
+            heard.retain(|event| event.aggregate_id == id.as_uuid());
+            heard
+        };
         self.until("an event was heard", async || !heard().is_empty()).await;
         heard()
     }
@@ -239,6 +233,10 @@ impl House {
     }
 
     pub async fn book(&self, time: &str) -> Id<Appointment> {
+        self.try_book(time).await.unwrap()
+    }
+
+    pub async fn try_book(&self, time: &str) -> Result<Id<Appointment>, BookError> {
         let request = BookRequest {
             id: Id::random(),
             patient: self.patient,
@@ -249,7 +247,7 @@ impl House {
             duration_minutes: None,
             note: Phi::new(Some("a rash".to_owned())),
         };
-        self.server.app.appointments.book(&self.context(), request, None).await.unwrap().id()
+        self.server.app.appointments.book(&self.context(), request, None).await.map(|booked| booked.id())
     }
 
     pub async fn step(&self, id: Id<Appointment>, step: Step) {
@@ -277,12 +275,17 @@ impl House {
 
     /// The clinic has nobody reminded any more.
     pub async fn switch_off(&self) {
+        self.switch_on(r#"{"notification": {}}"#).await;
+    }
+
+    /// What the clinic switched on from now on.
+    pub async fn switch_on(&self, plugins: &str) {
         let (app, context) = (&self.server.app, self.context());
         let id = Id::<Clinic>::from_uuid(self.clinic.as_uuid());
         let grant = app.gate.open(&context, Update::new(id)).await.unwrap();
         let row = app.stores.clinics.find_for_update(&grant).await.unwrap();
         let mut draft = grant.edit(row).await.unwrap();
-        draft.plain_mut().plugins = r#"{"notification": {}}"#.to_owned();
+        draft.plain_mut().plugins = plugins.to_owned();
         app.stores.clinics.commit(draft.change().await.unwrap()).await.unwrap();
     }
 
