@@ -170,6 +170,20 @@ fn operators_off_this_machine_show_a_token() {
 }
 
 #[test]
+fn the_second_place_of_the_log_is_not_in_the_first() {
+    assert_eq!(resolve("", &[]).unwrap().audit_spill, None);
+    let given = resolve("--data-dir /srv/clinic", &[("CLINIC_AUDIT_SPILL", "/mnt/second")]).unwrap();
+    assert_eq!(given.audit_spill.unwrap().to_str(), Some("/mnt/second"));
+    for within in ["/srv/clinic", "/srv/clinic/second", "/srv"] {
+        assert_eq!(
+            refused(&format!("--data-dir /srv/clinic --audit-spill {within}"), &[]),
+            ["--audit-spill"]
+        );
+    }
+    assert!(resolve("--data-dir /srv/clinic --audit-spill /srv/clinic-second", &[]).is_ok());
+}
+
+#[test]
 fn the_edges_numbers_are_checked() {
     let config = resolve("--rate-user 20/s --max-requests 64", &[("CLINIC_RATE_USER", "1/s")]).unwrap();
     assert_eq!((config.limits.user.to_string(), config.limits.requests.0), ("20/s".to_owned(), 64));

@@ -110,6 +110,7 @@ fn logger() -> LoggerPage {
             entry("1202", "written", ""),
         ],
         filters: LogFilters::default(),
+        second: Some(false),
         problem: None,
         next: Some("/logger?after=1202".into()),
         zone: "Europe/London".into(),

@@ -8,6 +8,6 @@ mod plan;
 mod registry;
 mod schema;
 #[path = "../../tests/site/mod.rs"]
-pub(crate) mod site;
+mod site;
 mod trouble;
 mod unchecked;

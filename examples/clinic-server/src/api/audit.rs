@@ -7,7 +7,7 @@ use crate::{
 };
 use axum::extract::State;
 use healthcare_audit::{
-    Entry, Query as LogQuery,
+    AuditLog, Entry, Query as LogQuery,
     verify::{Report, Verdict},
 };
 use healthcare_core::{Actor, AuditEvent, ErrorCode, List, Outcome, Record, RequestContext, Rows, record};
@@ -42,6 +42,8 @@ pub(crate) struct AuditParams {
     pub(crate) from: Option<String>,
     /// Only what happened before, RFC 3339.
     pub(crate) to: Option<String>,
+    /// `log` unless said otherwise, or `second`: the emergency accesses that the log could not take.
+    pub(crate) place: Option<String>,
     /// The most items, 1 to 200; 50 unless said otherwise.
     pub(crate) limit: Option<u32>,
     /// The `next` of the page before.
@@ -117,14 +119,14 @@ pub(crate) async fn entries(
     context: &RequestContext,
     asked: AuditParams,
 ) -> Result<Listing<EntryView>, Problem> {
+    let second = match asked.place.as_deref() {
+        None | Some("log") => false,
+        Some("second") => true,
+        Some(_) => return Err(Problem::field("place", "write log or second")),
+    };
     let query = query(context, asked)?;
-    let listing = let_in(app, context).await?;
-    drop(listing);
-    let log = app.audit.clone();
-    let page = blocking(move || log.read(&query)).await?.map_err(|error| {
-        tracing::error!(%error, "the audit log cannot be read");
-        Problem::of(ErrorCode::AuditUnavailable)
-    })?;
+    drop(let_in(app, context).await?);
+    let page = read(app, move |log| if second { log.read_spilled(&query) } else { log.read(&query) }).await?;
     Ok(Listing {
         items: page.entries.iter().map(EntryView::of).collect(),
         next: page.next.map(|sequence| sequence.to_string()),
@@ -134,12 +136,18 @@ pub(crate) async fn entries(
 /// What the verifier says, after the gate has let the caller in.
 pub(crate) async fn verdict(app: &App, context: &RequestContext) -> Result<VerdictView, Problem> {
     drop(let_in(app, context).await?);
-    let (watch, log) = (Arc::clone(&app.log_watch), app.audit.clone());
-    let report = blocking(move || watch.verify(&log)).await?.map_err(|error| {
-        tracing::error!(%error, "the audit log cannot be read");
-        Problem::of(ErrorCode::AuditUnavailable)
-    })?;
-    Ok(VerdictView::of(&report))
+    let watch = Arc::clone(&app.log_watch);
+    let (report, second) = read(app, move |log| {
+        let second = log.spill_verifier().map(|second| second.run()).transpose()?;
+        Ok::<_, std::io::Error>((watch.verify(log)?, second))
+    })
+    .await?;
+    let mut verdict = VerdictView::of(&report);
+    if let Some(second) = second.as_ref().map(VerdictView::of) {
+        verdict.sound &= second.sound;
+        verdict.findings.extend(second.findings.iter().map(|finding| format!("second place: {finding}")));
+    }
+    Ok(verdict)
 }
 
 /// Reading the log is decided and recorded like any other access. The rows come from the log and not from a repository, so the page
@@ -199,10 +207,17 @@ fn what(
     query
 }
 
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
+/// Reads files of the log where blocking is allowed.
+pub(super) async fn read<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
+    app: &App,
+    work: impl FnOnce(&AuditLog) -> Result<T, E> + Send + 'static,
 ) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::of(ErrorCode::Internal))
+    let log = app.audit.clone();
+    let found = tokio::task::spawn_blocking(move || work(&log)).await;
+    found.map_err(|_| Problem::of(ErrorCode::Internal))?.map_err(|error| {
+        tracing::error!(%error, "the audit log cannot be read");
+        Problem::of(ErrorCode::AuditUnavailable)
+    })
 }
 
 impl VerdictView {

@@ -1,10 +1,11 @@
-//! What was read through a broken glass, as the audit log of this server tells it.
+//! What was read through a broken glass, as the audit log of this server tells it, and its second place.
 
-use super::audit::{EntryView, blocking, let_in};
+use super::audit::{EntryView, let_in, read};
 use crate::{App, http::Problem};
-use healthcare_audit::{Entry, Query};
-use healthcare_core::{Action, ErrorCode, RequestContext, UserId};
+use healthcare_audit::{Entry, Page, Query, ReadError};
+use healthcare_core::{Action, RequestContext, UserId};
 use jiff::{SignedDuration, Timestamp};
+use std::cmp::Reverse;
 use uuid::Uuid;
 
 /// The most entries that are looked at.
@@ -22,11 +23,8 @@ pub(crate) async fn emergency_entries(
 ) -> Result<(Vec<EntryView>, bool), Problem> {
     drop(let_in(app, context).await?);
     let query = Query::new(context.clinic()).subject(patient).user(user).limit(ENTRIES_MAX);
-    let log = app.audit.clone();
-    let page = blocking(move || log.read(&query)).await?.map_err(|error| {
-        tracing::error!(%error, "the audit log cannot be read");
-        Problem::of(ErrorCode::AuditUnavailable)
-    })?;
+    let (page, second) =
+        read(app, move |log| Ok::<_, ReadError>((log.read(&query)?, log.read_spilled(&query)?))).await?;
     let until = ends.saturating_add(GRANT_AGE).unwrap_or(ends);
     let through = |entry: &&Entry| {
         let reads = |action| matches!(action, Action::Read | Action::List | Action::ReadChart);
@@ -34,7 +32,9 @@ pub(crate) async fn emergency_entries(
             event.emergency && reads(event.ask.action) && (starts..=until).contains(&event.at)
         })
     };
-    let seen = page.entries.iter().filter(through).map(EntryView::of).collect();
-    let more = page.next.is_some() && page.entries.last().is_none_or(|entry| entry.written >= starts);
-    Ok((seen, more))
+    let is_cut =
+        |page: &Page| page.next.is_some() && page.entries.last().is_none_or(|entry| entry.written >= starts);
+    let mut seen: Vec<_> = page.entries.iter().chain(&second.entries).filter(through).collect();
+    seen.sort_by_key(|entry| Reverse(entry.event.as_ref().map(|event| event.at)));
+    Ok((seen.into_iter().map(EntryView::of).collect(), is_cut(&page) || is_cut(&second)))
 }

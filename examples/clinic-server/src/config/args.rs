@@ -124,6 +124,9 @@ pub struct ServerArgs {
     /// Where the database, the audit log and the demonstration's key live. [env: CLINIC_DATA_DIR] [default: clinic-data]
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<String>,
+    /// A directory on another disk, for the records of emergency access that the audit log cannot take. [env: CLINIC_AUDIT_SPILL] [default: none, such access is refused then]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub audit_spill: Option<String>,
     /// The master key's file, readable by its owner alone. [env: CLINIC_KEY_FILE] [default: generated in a demonstration]
     #[arg(long, global = true, value_name = "FILE")]
     pub key_file: Option<String>,
@@ -177,6 +180,7 @@ impl ServerArgs {
             (settings::LISTEN, self.listen.clone()),
             (settings::OPS_LISTEN, self.ops_listen.clone()),
             (settings::DATA_DIR, self.data_dir.clone()),
+            (settings::AUDIT_SPILL, self.audit_spill.clone()),
             (settings::KEY_FILE, self.key_file.clone()),
             (settings::TLS_CERT, self.tls_cert.clone()),
             (settings::TLS_KEY, self.tls_key.clone()),

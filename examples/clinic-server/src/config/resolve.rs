@@ -49,6 +49,8 @@ pub struct Config {
     pub ops: Option<OpsConfig>,
     /// Where files live.
     pub data_dir: PathBuf,
+    /// Where emergency access is recorded when the audit log cannot be written.
+    pub audit_spill: Option<PathBuf>,
     /// Where the master key comes from.
     pub key: KeySource,
     /// How clients reach the server.
@@ -89,6 +91,7 @@ impl Config {
             email: None,
             listen: LISTEN,
             ops: None,
+            audit_spill: None,
             key: KeySource::Generated(data_dir.join(DEMO_KEY_FILE)),
             transport: Transport::Loopback,
             allowed_origins: Vec::new(),
@@ -129,6 +132,7 @@ impl Config {
         let listen = address(read, &settings::LISTEN).unwrap_or(LISTEN);
         read.fall_back(&settings::LISTEN, listen);
         let ops = ops(read);
+        let audit_spill = audit_spill(read, &data_dir);
         let key = key(read, environment, &data_dir);
         let transport = transport::read(read, environment, listen);
         let allowed_origins: Vec<WebOrigin> = read.list(&settings::ALLOWED_ORIGIN);
@@ -142,6 +146,7 @@ impl Config {
             listen,
             ops,
             data_dir,
+            audit_spill,
             key,
             transport,
             allowed_origins,
@@ -184,6 +189,16 @@ fn data_dir(settings: &mut Settings, environment: Environment) -> PathBuf {
     }
     settings.fall_back(&settings::DATA_DIR, "clinic-data");
     given.unwrap_or_else(|| PathBuf::from("clinic-data"))
+}
+
+/// A second place in the first one would fail with it.
+fn audit_spill(settings: &mut Settings, data_dir: &Path) -> Option<PathBuf> {
+    let dir = PathBuf::from(settings.text(&settings::AUDIT_SPILL)?);
+    if dir.starts_with(data_dir) || data_dir.starts_with(&dir) {
+        let which = "name a directory outside --data-dir, on another disk: it is for when that one fails";
+        settings.report(settings::AUDIT_SPILL.name(), which);
+    }
+    Some(dir)
 }
 
 fn address(settings: &mut Settings, setting: &healthcare_core::Setting) -> Option<SocketAddr> {

@@ -18,6 +18,7 @@ pub(super) const LISTEN: Setting = Setting::new("--listen", &["CLINIC_LISTEN"]);
 pub(super) const OPS_LISTEN: Setting = Setting::new("--ops-listen", &["CLINIC_OPS_LISTEN"]);
 pub(super) const OPS_TOKEN: Setting = Setting::new("CLINIC_OPS_TOKEN", &["CLINIC_OPS_TOKEN"]).secret();
 pub(super) const DATA_DIR: Setting = Setting::new("--data-dir", &["CLINIC_DATA_DIR"]);
+pub(super) const AUDIT_SPILL: Setting = Setting::new("--audit-spill", &["CLINIC_AUDIT_SPILL"]);
 pub(super) const KEY_FILE: Setting = Setting::new("--key-file", &["CLINIC_KEY_FILE"]);
 pub(super) const MASTER_KEY: Setting = Setting::new("CLINIC_MASTER_KEY", &["CLINIC_MASTER_KEY"]).secret();
 pub(super) const TLS_CERT: Setting = Setting::new("--tls-cert", &["CLINIC_TLS_CERT"]);
@@ -32,7 +33,7 @@ pub(super) const LOG: Setting = Setting::new("--log", &["CLINIC_LOG"]);
 pub(super) const LOG_FORMAT: Setting = Setting::new("--log-format", &["CLINIC_LOG_FORMAT"]);
 
 /// What begins like our variables and is not among these is a mistake in writing.
-pub(super) const ALL: [Setting; 23] = [
+pub(super) const ALL: [Setting; 24] = [
     ENVIRONMENT,
     DATABASE_URL,
     RELAY_URL,
@@ -44,6 +45,7 @@ pub(super) const ALL: [Setting; 23] = [
     OPS_LISTEN,
     OPS_TOKEN,
     DATA_DIR,
+    AUDIT_SPILL,
     KEY_FILE,
     MASTER_KEY,
     TLS_CERT,

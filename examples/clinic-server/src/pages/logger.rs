@@ -34,6 +34,7 @@ pub(super) struct LogParams {
     outcome: String,
     from: String,
     to: String,
+    place: String,
     after: String,
 }
 
@@ -83,6 +84,7 @@ async fn shown(
             .flat_map(|found| &found.items)
             .map(|entry| LogEntry::of(entry, &clinic.zone))
             .collect(),
+        second: app.audit.spill_verifier().map(|_| asked.place == "second"),
         filters: asked.filters(),
         zone: clinic.zone.to_string(),
     };
@@ -102,6 +104,7 @@ impl LogParams {
             outcome: filled(&self.outcome),
             from: midnight("from", &self.from, zone, Some)?.map(|at| at.to_string()),
             to: to.map(|at| at.to_string()),
+            place: filled(&self.place),
             limit: Some(100),
             after: filled(&self.after),
         })
@@ -117,6 +120,7 @@ impl LogParams {
             ("outcome", &self.outcome),
             ("from", &self.from),
             ("to", &self.to),
+            ("place", &self.place),
             ("after", &self.after),
         ];
         let mut query = url::form_urlencoded::Serializer::new(String::new());

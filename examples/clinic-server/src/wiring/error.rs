@@ -38,6 +38,9 @@ pub enum StartError {
     /// The keys cannot be used.
     #[error("the master key cannot be used: {0}")]
     Keys(#[source] KeyError),
+    /// The second place of the audit log cannot be used.
+    #[error("the directory of --audit-spill cannot be used: {0}")]
+    AuditSpill(#[source] Box<Self>),
     /// The audit log cannot be used.
     #[error("the audit log cannot be opened: {0}")]
     Audit(#[source] healthcare_audit::OpenError),

@@ -101,7 +101,7 @@ pub async fn wire_with(
     let (scope_keys, vault) = keys(config, &database, &clock)?;
 
     let audit_dir = process.audit_dir(&config.data_dir);
-    let audit = open_audit(&audit_dir, &vault, &clock)?;
+    let audit = open_audit((config, process), &audit_dir, &vault, &clock)?;
     let late = Arc::new(LateRelations::default());
     let emergencies = Arc::new(LateEmergencies::default());
     let policy = policy(&late, &emergencies)?;
@@ -276,10 +276,22 @@ fn provider(key: &KeySource) -> Result<Box<dyn KeyProvider>, StartError> {
     })
 }
 
-fn open_audit(dir: &Path, vault: &Vault, clock: &Arc<dyn Clock>) -> Result<AuditLog, StartError> {
+fn open_audit(
+    (config, process): (&Config, Process),
+    dir: &Path,
+    vault: &Vault,
+    clock: &Arc<dyn Clock>,
+) -> Result<AuditLog, StartError> {
     std::fs::create_dir_all(dir).map_err(StartError::DataDir)?;
     let bodies = Arc::new(HouseBodies(vault.house_cipher()));
-    AuditLog::builder(dir, bodies).clock(Arc::clone(clock)).open().map_err(StartError::Audit)
+    let mut log = AuditLog::builder(dir, bodies).clock(Arc::clone(clock));
+    if let Some(second) = &config.audit_spill {
+        prepare_directory(second).map_err(|error| StartError::AuditSpill(Box::new(error)))?;
+        let second = process.spill_dir(second);
+        std::fs::create_dir_all(&second).map_err(StartError::DataDir)?;
+        log = log.spill(second);
+    }
+    log.open().map_err(StartError::Audit)
 }
 
 /// The policy asks for relations, relations are read through the boundary's storage door, and the boundary is built with the policy: the

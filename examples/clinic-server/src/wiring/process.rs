@@ -27,14 +27,24 @@ impl Process {
     /// The log's directory.
     #[must_use]
     pub fn audit_dir(self, data_dir: &Path) -> PathBuf {
-        data_dir.join("audit").join(match self {
+        data_dir.join("audit").join(self.log_name())
+    }
+
+    /// The directory of the second place, for emergencies.
+    #[must_use]
+    pub fn spill_dir(self, audit_spill: &Path) -> PathBuf {
+        audit_spill.join(self.log_name())
+    }
+
+    const fn log_name(self) -> &'static str {
+        match self {
             // Either serves: a clinic that begins with one process goes on in the same log with several.
             Self::All | Self::Serve => "serve",
             Self::Worker => "worker",
             Self::Realtime => "realtime",
             Self::Import => "import",
             Self::Clinic => "clinic",
-        })
+        }
     }
 
     /// Whether it answers requests for records.

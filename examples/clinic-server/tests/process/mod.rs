@@ -16,6 +16,7 @@ mod secrets;
 mod sessions;
 mod settings;
 mod shutdown;
+mod spill;
 
 use std::{
     hash::{BuildHasher, Hasher},

@@ -94,7 +94,14 @@ impl Process {
         assert!(status.success());
     }
 
-    /// Its resident memory, as the kernel counts it.
+    /// No file of its can become larger than this. Whoever starts it must have it ignore SIGXFSZ.
+    pub(crate) fn limit_files(&self, bytes: u64) {
+        let pid = self.child.id().to_string();
+        let status =
+            Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={bytes}")]).status().unwrap();
+        assert!(status.success());
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

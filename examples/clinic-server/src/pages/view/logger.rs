@@ -76,6 +76,8 @@ pub struct LoggerPage {
     pub filters: LogFilters,
     /// What is wrong with it.
     pub problem: Option<String>,
+    /// Whether the second place is shown; nothing when there is none.
+    pub second: Option<bool>,
     /// The latest entries.
     pub entries: Vec<LogEntry>,
     /// Where earlier ones are.
