@@ -5,11 +5,12 @@
 use async_trait::async_trait;
 use healthcare_core::{
     AccessError, Appointment, AppointmentPlugin, Appointments, Availability, AvailabilityQuery, BookError,
-    BookRequest, Claim, ClinicId, Clock, Clues, Create, DomainEvent, Eligibility, ErrorCode, Hook, Id,
-    Identity, Interval, List, Location, ManualClock, MemoryStore, Moment, OutboxMessage, PageRequest,
-    Patient, Phi, PluginError, PluginSettings, Plugins, Practitioner, PrepareContext, Prepared, Profile,
-    Reader, Record, Refusal, Resource, Service, Step, StepDetails, TransactionView, UserId, WeeklyHours,
-    Window, Writer, Zone, location, patient, practitioner, service, testing::Stage,
+    BookRequest, Claim, ClinicId, Clock, Clues, CoverageAnswer, CoverageInquiry, Create, DomainEvent,
+    Eligibility, ErrorCode, Hook, Id, Identity, Interval, List, Location, ManualClock, MemoryPayer,
+    MemoryStore, Moment, OutboxMessage, PageRequest, Patient, Phi, PluginError, PluginSettings, Plugins,
+    Practitioner, PrepareContext, Prepared, Profile, Reader, Record, Refusal, Resource, Service, Step,
+    StepDetails, TransactionView, UserId, WeeklyHours, Window, Writer, Zone, location, patient, practitioner,
+    service, testing::Stage,
 };
 use jiff::{SignedDuration, civil::date};
 use proptest::prelude::*;
@@ -406,6 +407,83 @@ async fn eligibility_refuses_what_the_rules_do_not_permit_and_what_it_does_not_k
     set(r#"{"minimum_age": 1}"#).unwrap();
     let error = clinic.book("2026-03-06T10:00:00").await.unwrap_err();
     assert!(format!("{:?}", error).contains("not known"), "{error:?}");
+}
+
+#[tokio::test]
+async fn who_must_be_covered_is_booked_once_the_payer_says_so() {
+    let payer = MemoryPayer::default();
+    let asked = payer.clone();
+    let clinic = clinic(|store| {
+        let patients = Arc::clone(store) as Arc<dyn Reader<Patient>>;
+        Plugins::builder().with(Eligibility::new(patients).asking(Arc::new(payer))).build()
+    })
+    .await;
+    let set = |rules: &str| {
+        clinic.plugins.configure(clinic.stage.clinic, &format!(r#"{{"eligibility": {rules}}}"#))
+    };
+    let refused = async |start: &str| format!("{:?}", clinic.book(start).await.unwrap_err());
+
+    clinic.book("2026-03-03T09:00:00").await.unwrap();
+    set(r#"{"minimum_age": 1}"#).unwrap();
+    clinic.book("2026-03-03T09:30:00").await.unwrap();
+    assert_eq!(asked.asked(), [], "a clinic that does not ask for it sends nothing");
+
+    set(r#"{"coverage": {"insurer": "acme"}}"#).unwrap();
+    assert!(refused("2026-03-03T10:00:00").await.contains("cannot be asked at present"));
+    let inquiry = CoverageInquiry::new(clinic.stage.clinic, clinic.patient, date(2026, 3, 3), "acme");
+    assert_eq!(asked.asked(), [inquiry]);
+    set(r#"{"coverage": {"insurer": "acme", "book_unanswered": true}}"#).unwrap();
+    clinic.book("2026-03-03T10:00:00").await.expect("the clinic books who is not known");
+    asked.answer(clinic.patient, CoverageAnswer::NotInForce);
+    assert!(refused("2026-03-03T11:00:00").await.contains("it did not"), "a no is believed either way");
+    asked.answer(clinic.patient, CoverageAnswer::InForce);
+    set(r#"{"coverage": {"insurer": "acme"}}"#).unwrap();
+    clinic.book("2026-03-03T11:00:00").await.unwrap();
+
+    // What is refused without the payer is not sent, and nothing about somebody who may not be read.
+    let before = asked.asked().len();
+    set(r#"{"minimum_age": 99, "coverage": {"insurer": "acme"}}"#).unwrap();
+    assert!(refused("2026-03-03T12:00:00").await.contains("from 99 years"));
+    set(r#"{"coverage": {"insurer": "acme"}}"#).unwrap();
+    let clinic = Clinic { patient: Id::random(), ..clinic };
+    let error = format!("{:?}", clinic.book("2026-03-03T12:00:00").await.unwrap_err());
+    assert!(error.contains("cannot be read"), "{error}");
+    assert_eq!(asked.asked().len(), before);
+}
+
+#[tokio::test]
+async fn where_there_is_no_payer_there_is_no_answer() {
+    let clinic = clinic(|store| {
+        let patients = Arc::clone(store) as Arc<dyn Reader<Patient>>;
+        Plugins::builder().with(Eligibility::new(patients)).build()
+    })
+    .await;
+    let set = |coverage: &str| {
+        let rules = format!(r#"{{"eligibility": {{"coverage": {coverage}}}}}"#);
+        clinic.plugins.configure(clinic.stage.clinic, &rules)
+    };
+    set(r#"{"insurer": "acme"}"#).unwrap();
+    let error = format!("{:?}", clinic.book("2026-03-03T10:00:00").await.unwrap_err());
+    assert!(error.contains("there is none to ask"), "{error}");
+    set(r#"{"insurer": "acme", "book_unanswered": true}"#).unwrap();
+    clinic.book("2026-03-03T10:00:00").await.unwrap();
+    let named = |insurer: &str| set(&format!(r#"{{"insurer": "{insurer}"}}"#));
+    named(&"a".repeat(64)).unwrap();
+    for bad in ["", "a b", r"acm\u00e9", &"a".repeat(65)] {
+        assert!(named(bad).unwrap_err().contains("visible ASCII"), "{bad}");
+    }
+    assert!(set(r#"{"insurer": "acme", "books_unanswered": true}"#).is_err(), "a word that is not known");
+}
+
+#[tokio::test]
+async fn the_payer_in_memory_keeps_the_contract() {
+    let payer = MemoryPayer::default();
+    let clinic = ClinicId::random();
+    let inquiries = [Id::random(), Id::random(), Id::random()];
+    payer.answer(inquiries[0], CoverageAnswer::InForce);
+    payer.answer(inquiries[1], CoverageAnswer::NotInForce);
+    let inquiries = inquiries.map(|patient| CoverageInquiry::new(clinic, patient, date(2026, 3, 3), "acme"));
+    healthcare_core::testing::payer(Arc::new(payer), inquiries).await;
 }
 
 #[tokio::test]

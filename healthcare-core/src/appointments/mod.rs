@@ -2,6 +2,7 @@
 
 mod availability;
 mod booking;
+mod coverage;
 mod eligibility;
 mod notices;
 mod notification;
@@ -15,7 +16,8 @@ mod switched;
 
 pub use availability::{Availability, AvailabilityQuery, InvalidRange};
 pub use booking::{Appointments, BookError, BookRequest, NoWorkingHours, Problem, StepDetails};
-pub use eligibility::{Eligibility, EligibilityRules};
+pub use coverage::{CoverageAnswer, CoverageInquiry, MemoryPayer, Payer, Unanswered};
+pub use eligibility::{CoverageRule, Eligibility, EligibilityRules};
 pub use notices::{MemoryNotices, Notice, NoticeKind, PatientNotices, ReminderChange};
 pub use notification::{Notification, NotificationRules};
 pub use plugin::{AppointmentPlugin, Hook, Moment, PluginError, PrepareContext, Prepared};

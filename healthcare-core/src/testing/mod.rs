@@ -24,6 +24,8 @@ mod booking;
 mod emergency;
 #[cfg(feature = "appointment")]
 mod notices;
+#[cfg(feature = "appointment")]
+mod payer;
 #[cfg(feature = "clinical")]
 mod records;
 mod stage;
@@ -35,6 +37,8 @@ pub use booking::{booking, contention};
 pub use emergency::emergency_access;
 #[cfg(feature = "appointment")]
 pub use notices::notices;
+#[cfg(feature = "appointment")]
+pub use payer::payer;
 #[cfg(feature = "clinical")]
 pub use records::{charting, records};
 pub use stage::{OpenPolicy, Stage};
