@@ -20,6 +20,7 @@ pub mod fhir;
 pub mod http;
 pub mod import;
 pub mod pages;
+pub mod payer;
 pub mod seed;
 pub mod wiring;
 

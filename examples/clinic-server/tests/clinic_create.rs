@@ -11,6 +11,7 @@ use clinic_server::{
 };
 use common::{Client, Site};
 use cut::{Knife, cut_stores, cut_users};
+use healthcare_core::{Id, Read};
 use serde_json::json;
 use std::{io::Cursor, sync::Arc};
 
@@ -32,6 +33,7 @@ fn args(slug: &str) -> CreateArgs {
         slug: slug.to_owned(),
         zone: "Europe/Berlin".to_owned(),
         admin_email: "Ada@quay.example".to_owned(),
+        plugins: None,
     }
 }
 
@@ -60,7 +62,21 @@ async fn the_first_clinic_can_be_signed_in_to(site: Site) {
     let clinics = ada.get("/api/v1/clinics").await.expect(200).json();
     assert_eq!(clinics["items"][0]["name"], "Quay Practice", "{clinics}");
     // Another clinic for the same person: the account stays as it is.
-    let (other, had_account) = create_clinic(&server.app, &wanted("weir")).await.unwrap();
+    let ruled = |plugins: &str| {
+        let args = CreateArgs { plugins: Some(plugins.to_owned()), ..args("weir") };
+        NewClinic::read(args, Cursor::new(PASSWORD)).unwrap()
+    };
+    for wrong in ["eligibility", r#"{"magic": {}}"#, r#"{"eligibility": {"coverage": {}}}"#] {
+        let told = ruled(wrong).check(&server.plugins).unwrap_err().to_string();
+        assert!(told.contains("--plugins"), "{told}");
+    }
+    let weir = ruled(r#"{"eligibility": {"minimum_age": 18}}"#);
+    weir.check(&server.plugins).unwrap();
+    let (other, had_account) = create_clinic(&server.app, &weir).await.unwrap();
+    let context = server.app.system.job("test", "SEED".parse().unwrap(), other);
+    let grant = server.app.gate.open(&context, Read::new(Id::from_uuid(other.as_uuid()))).await.unwrap();
+    let row = server.app.stores.clinics.find(&grant).await.unwrap();
+    assert_eq!(grant.release(row).await.unwrap().plugins, r#"{"eligibility": {"minimum_age": 18}}"#);
     assert!(had_account && other != id);
     let tokens = Client::new(running.address).post("/api/v1/auth/login", &body).await.expect(200).json();
     assert_eq!(tokens["user"]["clinics"].as_array().unwrap().len(), 2);
@@ -95,6 +111,7 @@ fn everything_that_is_wrong_is_said_at_once_and_the_password_is_not() {
         slug: "Quay Practice".to_owned(),
         zone: "Mars/Base".to_owned(),
         admin_email: "nobody".to_owned(),
+        plugins: None,
     };
     let said = NewClinic::read(wrong, Cursor::new("geheim\n")).unwrap_err().to_string();
     for setting in ["--name", "--slug", "--zone", "--admin-email", "standard input"] {

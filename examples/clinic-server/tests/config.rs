@@ -157,6 +157,26 @@ fn a_mail_server_is_reached_in_clear_on_this_machine_alone_and_somebody_writes()
 }
 
 #[test]
+fn a_payer_is_asked_in_clear_on_this_machine_alone() {
+    assert!(resolve("", &[]).unwrap().eligibility.is_none());
+    let local = resolve("--eligibility-url http://127.0.0.1:8081/fhir", &[]).unwrap().eligibility.unwrap();
+    assert!(local.authorization.is_none());
+    let sqlite = format!("{PRODUCTION} --database-url sqlite:/srv/clinic.db");
+    let token = [("CLINIC_ELIGIBILITY_TOKEN", "geheim")];
+    let config =
+        resolve(&format!("{sqlite} --eligibility-url https://payer.example/geheim"), &token).unwrap();
+    assert!(!format!("{config:?}").contains("geheim"), "{config:?}");
+    assert_eq!(config.eligibility.unwrap().authorization.unwrap(), "Bearer geheim");
+    for url in ["http://payer.example/geheim", "https://u:geheim@payer.example/"] {
+        let told = resolve(&format!("{sqlite} --eligibility-url {url}"), &token).unwrap_err().to_string();
+        assert!(told.contains("--eligibility-url") && !told.contains("geheim"), "{told}");
+    }
+    assert_eq!(refused("", &token), ["--eligibility-url"]);
+    let bad = [("CLINIC_ELIGIBILITY_TOKEN", "ge heim")];
+    assert_eq!(refused("--eligibility-url http://[::1]/", &bad), ["CLINIC_ELIGIBILITY_TOKEN"]);
+}
+
+#[test]
 fn operators_off_this_machine_show_a_token() {
     assert!(resolve("", &[]).unwrap().ops.is_none());
     assert!(resolve("--ops-listen 127.0.0.1:9464", &[]).unwrap().ops.unwrap().token.is_none());
@@ -268,6 +288,8 @@ fn what_is_in_force_shows_no_secret() {
         ("CLINIC_RELAY_URL", "postgres://b:geheim@127.0.0.1/c"),
         ("REDIS_URL", "redis://:geheim@127.0.0.1:6379/0"),
         ("CLINIC_OPS_TOKEN", "geheim0123456789geheim0123456789"),
+        ("CLINIC_ELIGIBILITY_URL", "https://payer.example/geheim"),
+        ("CLINIC_ELIGIBILITY_TOKEN", "geheim"),
     ];
     let (config, told) = with_files(&[], "--ops-listen 127.0.0.1:9464", &variables).unwrap();
     let told = told.join("\n");

@@ -7,7 +7,9 @@ use crate::{
     seed, wiring,
     wiring::{Process, email_key},
 };
-use healthcare_core::{Clinic, ClinicId, Create, Email, Id, Record as _, Role, UserId, Zone, clinic};
+use healthcare_core::{
+    Clinic, ClinicId, Create, Email, Id, Plugins, Record as _, Role, UserId, Zone, clinic,
+};
 use healthcare_rbac::{
     password::{CommonPasswords, HasherConfig, NewPasswordRules, Password, PasswordHasher},
     session::StoreError,
@@ -37,11 +39,13 @@ pub struct NewClinic {
     zone: Zone,
     email: Email,
     password: Password,
+    plugins: String,
 }
 
 pub(super) async fn run(config: &Config, args: CreateArgs, input: impl BufRead) -> Result<bool, Failure> {
     let wanted = NewClinic::read(args, input)?;
     let mut server = wiring::wire(config, Process::Clinic).await?;
+    wanted.check(&server.plugins)?;
     server.hear()?;
     let made = create_clinic(&server.app, &wanted).await;
     server.close().await?;
@@ -75,10 +79,24 @@ impl NewClinic {
         let password = password(input).map_err(|error| wrong.push(format!("standard input: {error}"))).ok();
         match (zone, email, password) {
             (Some(zone), Some(email), Some(password)) if wrong.is_empty() => {
-                Ok(Self { name, slug: args.slug, zone, email, password })
+                let plugins = args.plugins.unwrap_or_else(|| PLUGINS.to_owned());
+                Ok(Self { name, slug: args.slug, zone, email, password, plugins })
             }
             _ => Err(wrong.join("\n  ").into()),
         }
+    }
+}
+
+impl NewClinic {
+    /// Checks that there are such plugins, and that they take such settings.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self, plugins: &Plugins) -> Result<(), Failure> {
+        // A clinic that is not there yet.
+        plugins
+            .configure(ClinicId::random(), &self.plugins)
+            .map_err(|wrong| format!("--plugins: {wrong}").into())
     }
 }
 
@@ -114,7 +132,7 @@ pub async fn create_clinic(app: &App, wanted: &NewClinic) -> Result<(ClinicId, b
         slug: wanted.slug.clone(),
         zone: wanted.zone.clone(),
         active: true,
-        plugins: PLUGINS.to_owned(),
+        plugins: wanted.plugins.clone(),
     };
     let record = Clinic::new(Id::from_uuid(id.as_uuid()), id, plain, clinic::Protected {});
     let grant = app.gate.open(&context, Create::new(record.id())).await?;

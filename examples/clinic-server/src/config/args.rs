@@ -73,6 +73,9 @@ pub struct CreateArgs {
     /// The address with which the first administrator signs in.
     #[arg(long, value_name = "ADDRESS")]
     pub admin_email: String,
+    /// The plugins of its appointments and their settings: a JSON object. [default: eligibility, notification and reminder, as in a demonstration]
+    #[arg(long, value_name = "JSON")]
+    pub plugins: Option<String>,
 }
 
 /// Settings of `migrate`.
@@ -115,6 +118,9 @@ pub struct ServerArgs {
     /// Who writes e-mail: `Quay Practice <post@quay.example>`. [env: CLINIC_MAIL_FROM]
     #[arg(long, global = true, value_name = "MAILBOX")]
     pub mail_from: Option<String>,
+    /// Where a payer is asked whether a visit is covered, for clinics that want it: `https://…`, on this machine `http://…`. A token is CLINIC_ELIGIBILITY_TOKEN. [env: CLINIC_ELIGIBILITY_URL] [default: nobody is asked]
+    #[arg(long, global = true, value_name = "URL")]
+    pub eligibility_url: Option<String>,
     /// The address to serve on. [env: CLINIC_LISTEN] [default: 127.0.0.1:8088]
     #[arg(long, global = true, value_name = "IP:PORT")]
     pub listen: Option<String>,
@@ -177,6 +183,7 @@ impl ServerArgs {
             (settings::REDIS_URL, self.redis_url.clone()),
             (settings::SMTP_URL, self.smtp_url.clone()),
             (settings::MAIL_FROM, self.mail_from.clone()),
+            (settings::ELIGIBILITY_URL, self.eligibility_url.clone()),
             (settings::LISTEN, self.listen.clone()),
             (settings::OPS_LISTEN, self.ops_listen.clone()),
             (settings::DATA_DIR, self.data_dir.clone()),

@@ -6,6 +6,7 @@
 mod args;
 mod database;
 mod edge;
+mod eligibility;
 mod email;
 mod environment;
 mod log;
@@ -21,6 +22,7 @@ pub use database::{DatabaseConfig, DatabaseUrl};
 pub use edge::{
     EdgeLimits, InvalidOrigin, InvalidRate, InvalidRequests, OpsConfig, Rate, RatePeriod, Requests, WebOrigin,
 };
+pub use eligibility::{EligibilityConfig, EligibilityUrl, InvalidEligibilityUrl};
 pub use email::EmailConfig;
 pub use environment::Environment;
 pub use log::{LogConfig, LogFormat, UnknownFormat};

@@ -1,8 +1,9 @@
 //! From flags and variables to checked values.
 
 use super::{
-    DatabaseConfig, DatabaseUrl, EdgeLimits, EmailConfig, Environment, LogConfig, LogFormat, OpsConfig,
-    RedisUrl, ServerArgs, Transport, Variables, WebOrigin, database, email, log::Filter, settings, transport,
+    DatabaseConfig, DatabaseUrl, EdgeLimits, EligibilityConfig, EmailConfig, Environment, LogConfig,
+    LogFormat, OpsConfig, RedisUrl, ServerArgs, Transport, Variables, WebOrigin, database, eligibility,
+    email, log::Filter, settings, transport,
 };
 use healthcare_core::{EffectiveSetting, SettingErrors, SettingSource, Settings};
 use std::{
@@ -43,6 +44,8 @@ pub struct Config {
     pub redis: Option<RedisUrl>,
     /// Where e-mail is handed over; without it the log tells that there would have been one.
     pub email: Option<EmailConfig>,
+    /// Who is asked whether a visit is covered, if anybody.
+    pub eligibility: Option<EligibilityConfig>,
     /// The address to serve on.
     pub listen: SocketAddr,
     /// Where operators look, if anywhere.
@@ -89,6 +92,7 @@ impl Config {
             database: DatabaseConfig::Sqlite(data_dir.join("clinic.db")),
             redis: None,
             email: None,
+            eligibility: None,
             listen: LISTEN,
             ops: None,
             audit_spill: None,
@@ -129,6 +133,7 @@ impl Config {
         let database = database::read(read, environment, &data_dir);
         let redis = read.parse(&settings::REDIS_URL);
         let email = email::read(read);
+        let eligibility = eligibility::read(read);
         let listen = address(read, &settings::LISTEN).unwrap_or(LISTEN);
         read.fall_back(&settings::LISTEN, listen);
         let ops = ops(read);
@@ -143,6 +148,7 @@ impl Config {
             database,
             redis,
             email,
+            eligibility,
             listen,
             ops,
             data_dir,

@@ -1,6 +1,6 @@
 //! Every setting of the server by its names.
 
-use super::{DatabaseUrl, RedisUrl, email};
+use super::{DatabaseUrl, EligibilityUrl, RedisUrl, email};
 use healthcare_core::Setting;
 
 pub(super) const ENVIRONMENT: Setting = Setting::new("--environment", &["CLINIC_ENVIRONMENT"]);
@@ -14,6 +14,10 @@ pub(super) const REDIS_URL: Setting =
     Setting::new("--redis-url", &["CLINIC_REDIS_URL", "REDIS_URL"]).shown_as(RedisUrl::shown);
 pub(super) const SMTP_URL: Setting = Setting::new("--smtp-url", &["CLINIC_SMTP_URL"]).shown_as(email::shown);
 pub(super) const MAIL_FROM: Setting = Setting::new("--mail-from", &["CLINIC_MAIL_FROM"]);
+pub(super) const ELIGIBILITY_URL: Setting =
+    Setting::new("--eligibility-url", &["CLINIC_ELIGIBILITY_URL"]).shown_as(EligibilityUrl::shown);
+pub(super) const ELIGIBILITY_TOKEN: Setting =
+    Setting::new("CLINIC_ELIGIBILITY_TOKEN", &["CLINIC_ELIGIBILITY_TOKEN"]).secret();
 pub(super) const LISTEN: Setting = Setting::new("--listen", &["CLINIC_LISTEN"]);
 pub(super) const OPS_LISTEN: Setting = Setting::new("--ops-listen", &["CLINIC_OPS_LISTEN"]);
 pub(super) const OPS_TOKEN: Setting = Setting::new("CLINIC_OPS_TOKEN", &["CLINIC_OPS_TOKEN"]).secret();
@@ -33,7 +37,7 @@ pub(super) const LOG: Setting = Setting::new("--log", &["CLINIC_LOG"]);
 pub(super) const LOG_FORMAT: Setting = Setting::new("--log-format", &["CLINIC_LOG_FORMAT"]);
 
 /// What begins like our variables and is not among these is a mistake in writing.
-pub(super) const ALL: [Setting; 24] = [
+pub(super) const ALL: [Setting; 26] = [
     ENVIRONMENT,
     DATABASE_URL,
     RELAY_URL,
@@ -41,6 +45,8 @@ pub(super) const ALL: [Setting; 24] = [
     REDIS_URL,
     SMTP_URL,
     MAIL_FROM,
+    ELIGIBILITY_URL,
+    ELIGIBILITY_TOKEN,
     LISTEN,
     OPS_LISTEN,
     OPS_TOKEN,

@@ -35,6 +35,9 @@ pub enum StartError {
     /// E-mail cannot be sent so.
     #[error("--smtp-url: {0}")]
     Email(#[source] healthcare_messaging::SmtpConfigError),
+    /// Nobody can be asked about coverage so.
+    #[error("--eligibility-url: {0}")]
+    Eligibility(#[source] Cause),
     /// The keys cannot be used.
     #[error("the master key cannot be used: {0}")]
     Keys(#[source] KeyError),

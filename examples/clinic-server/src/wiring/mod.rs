@@ -19,6 +19,7 @@ mod housekeeping;
 mod jobs;
 mod late;
 mod live;
+mod payer;
 mod plugins;
 mod process;
 mod ready;
@@ -115,7 +116,8 @@ pub async fn wire_with(
     let sql = SqlStore::new(database.clone(), boundary.storage.clone(), Arc::clone(&vault));
     let sql = Arc::new(sql.charting_all().charting::<Appointment>());
     let store = Arc::new(Told::new(Arc::clone(&sql), &boundary.storage, &caches, wake.clone()));
-    let plugins = Arc::new(plugins::plugins(&store, &jobs, &boundary, &clock));
+    let payer = payer::of(config, &clock)?;
+    let plugins = Arc::new(plugins::plugins(&store, payer.as_ref(), &jobs, (&boundary, &clock)));
     let appointments = appointments(&boundary, &store, &plugins, &clock);
 
     let shutdown = shutdown()?;
@@ -127,8 +129,8 @@ pub async fn wire_with(
     let housekeeping = Housekeeping::of(kept, &jobs, accounts.sessions, (&boundary.system, &clock))?;
     let limits = limits(config, redis.as_ref(), &vault)?;
     let post = Post::of(config)?;
-    let status = (relay.status(), &clock);
-    let health = health(&shutdown, &database, &audit, status, (&limits, &caches), (&jobs, &post))?;
+    let (relayed, watched) = ((relay.status(), &clock), (&limits, &caches));
+    let health = health(&shutdown, &database, &audit, relayed, watched, (&jobs, &post, payer.as_ref()))?;
     let app = App {
         emergencies: emergencies.wire(&boundary.gate, Arc::clone(&store) as _, &clock),
         gate: boundary.gate,

@@ -1,6 +1,7 @@
 //! The plugins of appointments, and where it is read which of them a clinic switched on.
 
-use crate::{Jobs, notices::JobNotices};
+use super::payer;
+use crate::{Jobs, notices::JobNotices, payer::FhirPayer};
 use async_trait::async_trait;
 use healthcare_core::{
     AccessError, Boundary, Clinic, ClinicId, Clock, Eligibility, Gate, Id, Notification, Patient,
@@ -11,15 +12,20 @@ use std::{fmt, sync::Arc};
 /// What clinics may switch on.
 pub(super) fn plugins(
     store: &Arc<impl Reader<Patient> + Reader<Clinic> + 'static>,
+    payer: Option<&FhirPayer>,
     jobs: &Jobs,
-    boundary: &Boundary,
-    clock: &Arc<dyn Clock>,
+    (boundary, clock): (&Boundary, &Arc<dyn Clock>),
 ) -> Plugins {
     let notices = Arc::new(JobNotices::new(jobs.clone()));
     let (gate, system) = (boundary.gate.clone(), boundary.system.clone());
     let records = ClinicRecords { gate, system, clinics: Arc::clone(store) as _ };
+    let eligibility = Eligibility::new(Arc::clone(store) as _);
     Plugins::builder()
-        .with(Eligibility::new(Arc::clone(store) as _))
+        .prepare_time_max(payer::PREPARE_TIME_MAX)
+        .with(match payer {
+            Some(payer) => eligibility.asking(Arc::new(payer.clone())),
+            None => eligibility,
+        })
         .with(Notification::new(Arc::clone(&notices) as _))
         .with(Reminder::new(notices))
         .settings_from(Arc::new(records), Arc::clone(clock))
