@@ -19,6 +19,9 @@ use std::{sync::Arc, time::Duration};
 
 on_both_databases!(a_booking_says_why_it_is_refused);
 
+/// A class, how often the inquiry is sent, and what each is answered with.
+type Case = (&'static str, usize, fn() -> Reply);
+
 /// Nobody waits for these in a test that passes.
 const LONG: PayerTimes = PayerTimes { try_max: Duration::from_secs(60), all_max: Duration::from_secs(120) };
 
@@ -86,9 +89,9 @@ async fn what_is_no_answer_is_told_by_what_was_wrong_and_sent_again_where_that_m
             "patient": {"reference": "Patient/somebody-else"}, "insurance": [{"inforce": true}]}))
     };
     let long = || Reply::typed("application/fhir+json", vec![b' '; (64 << 10) + 1]);
-    let cases: [(&str, usize, fn() -> Reply); 3] =
+    let cases: [Case; 3] =
         [("payer.no-json", 1, html), ("payer.other-patient", 1, other), ("payer.too-long", 1, long)];
-    let more: [(&str, usize, fn() -> Reply); 9] = [
+    let more: [Case; 9] = [
         ("payer.redirect", 1, || Reply::status(307, "location: /elsewhere\r\n")),
         ("payer.not-let-in", 1, || Reply::status(401, "")),
         ("payer.status", 1, || Reply::status(422, "")),
