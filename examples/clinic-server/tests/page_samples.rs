@@ -229,6 +229,47 @@ fn emergencies() -> Vec<(&'static str, String)> {
     ]
 }
 
+fn queues() -> JobsPage {
+    let count = |label, count| CountLink { label, count, href: "/queue-dashboard?queue=email#jobs".into() };
+    let job = |is_dead, error_class: &str| JobRow {
+        id: "018f6c3e-7b1a-7c3d-9e55-0242ac120002".into(),
+        short: "0242ac120002".into(),
+        queue: "email".into(),
+        kind: "appointment.email".into(),
+        state: "failed".into(),
+        tone: "refused",
+        tries: "16 of 16".into(),
+        error_class: error_class.into(),
+        created: "2026-03-01 09:01:00".into(),
+        is_dead,
+    };
+    JobsPage {
+        frame: frame(Section::Queues),
+        said: Some("2 jobs are tried again.".into()),
+        problem: Some("state: <b>".into()),
+        queues: vec![QueueRow {
+            queue: "email".into(),
+            counts: vec![count("Due", 0), count("Failed", 2)],
+            first_due: String::new(),
+            has_dead: true,
+        }],
+        may_retry: true,
+        queue: "email".into(),
+        states: vec![StateChoice { name: "dead", label: "Failed", chosen: true }],
+        jobs: vec![job(true, "smtp.recipient"), job(false, "")],
+        next: Some("/queue-dashboard?after=1#jobs".into()),
+    }
+}
+
+#[test]
+fn what_failed_can_be_tried_again_by_those_alone_who_may() {
+    let shown = queues().render().unwrap();
+    assert_eq!(shown.matches("method=\"post\"").count(), 3 + 1, "all, a queue, one job, and the way out");
+    let looking = JobsPage { may_retry: false, ..queues() }.render().unwrap();
+    assert_eq!(looking.matches("method=\"post\"").count(), 1);
+    assert!(looking.contains("Your role looks at jobs"));
+}
+
 fn pages() -> Vec<(&'static str, String)> {
     let door = |problem| SignInPage {
         frame: Frame { person: None, links: Vec::new(), csrf: "c5rf".into(), demo: true },
@@ -261,6 +302,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("booking", booking(None).render().unwrap()),
         ("booking-for", booking(Some(whom)).render().unwrap()),
         ("problem", problem.render().unwrap()),
+        ("queues", queues().render().unwrap()),
     ];
     pages.extend(emergencies());
     pages

@@ -1,8 +1,18 @@
 //! Each page at the width of a screen and of a telephone, light and dark: nothing wider than the window, nothing too pale to read, every
 //! control with a name. With `HEALTHCARE_SCREENSHOTS=DIR` each is also written there as a picture.
 
-use super::{chromium::Chromium, common::Site, visit::book, window::Window};
-use std::path::PathBuf;
+use super::{
+    chromium::Chromium,
+    common::{HARBOUR, Site},
+    visit::book,
+    window::Window,
+};
+use clinic_server::commands::Running;
+use healthcare_messaging::{JobFilter, NewJob};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 const SIZES: [(&str, u32, u32); 2] = [("desktop", 1280, 900), ("phone", 390, 844)];
 
@@ -31,6 +41,25 @@ impl Looker<'_> {
             }
         }
         self.window.size(1280, 900);
+    }
+}
+
+/// Jobs that no version of the server can do: each is a dead letter at once.
+async fn broken_jobs(running: &Running) {
+    let jobs = &running.server.app.jobs;
+    for kind in ["appointment.email", "appointment.email", "appointment.notify"] {
+        let queue = if kind == "appointment.email" { "email" } else { "notification" };
+        let job = NewJob::raw(HARBOUR.parse().unwrap(), queue, kind, "{}").tries(1);
+        jobs.enqueue(job.build().unwrap()).await.unwrap();
+    }
+    let end = Instant::now() + Duration::from_secs(60);
+    let dead = async || {
+        let counts = jobs.store().counts(&JobFilter::clinic(HARBOUR.parse().unwrap())).await.unwrap();
+        counts.iter().map(|count| count.dead).sum::<u64>()
+    };
+    while dead().await < 3 {
+        assert!(Instant::now() < end, "they do not end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -87,6 +116,12 @@ async fn every_page_can_be_read_on_a_screen_and_on_a_telephone() {
     looker.look("refused");
     window.go("/api-docs");
     looker.look("api");
+    window.press("button", "Sign out");
+    broken_jobs(&running).await;
+    window.sign_in("CLINIC_ADMIN");
+    window.go("/queue-dashboard");
+    looker.look("queues");
+
     window.press("button", "Sign out");
     window.sign_in("AUDITOR");
     window.go("/logger");
