@@ -23,6 +23,7 @@ on_both_databases!(
     nothing_is_opened_without_a_reason_a_role_and_a_patient_of_the_clinic,
     it_is_reviewed_by_somebody_else_once_it_is_over,
     a_repeated_beginning_begins_once,
+    a_report_tells_of_one_opening_alone,
 );
 
 const REASON: &str = "Unconscious after a fall, nobody with her";
@@ -214,6 +215,35 @@ async fn a_repeated_beginning_begins_once(site: Site) {
     ward.stop().await;
 }
 
+async fn a_report_tells_of_one_opening_alone(site: Site) {
+    let ward = ward(&site).await;
+    let patient = ward.patient().await;
+    let path = format!("/api/v1/patients/{patient}");
+    let (doctor, radiologist) = (ward.signed_in("doctor").await, ward.signed_in("radiologist").await);
+    let mine = broken(&doctor, &patient).await;
+    let theirs = broken(&radiologist, &patient).await;
+    emergency(&doctor).get(&path).await.expect(200);
+    // Another's reading, and a reading that is no emergency, are no part of it.
+    emergency(&radiologist).get(&format!("{path}/record")).await.expect(200);
+    doctor.get(&path).await.expect(403);
+    ward.clock.advance(Duration::from_secs(20 * 60));
+    let doctor = ward.signed_in("doctor").await;
+    let later = broken(&doctor, &patient).await;
+    let officer = ward.signed_in("compliance-officer").await;
+    let read = async |glass: &Value| {
+        let one = format!("/api/v1/break-glass/{}", glass["id"].as_str().unwrap());
+        let report = officer.get(&one).await.expect(200).json();
+        let accesses = report["accesses"].as_array().unwrap().iter();
+        let mut read: Vec<_> = accesses.map(|entry| entry["action"].as_str().unwrap().to_owned()).collect();
+        read.dedup();
+        read
+    };
+    assert_eq!(read(&mine).await, ["read"]);
+    assert!(read(&theirs).await.contains(&"read-chart".to_owned()));
+    assert_eq!(read(&later).await, [""; 0], "nothing was read through the second");
+    ward.stop().await;
+}
+
 /// Whoever breaks the glass is let in when others are not, and so is the chart that it opened.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_emergency_is_let_in_before_everything_else_and_counted() {
@@ -237,13 +267,19 @@ async fn an_emergency_is_let_in_before_everything_else_and_counted() {
     cookie(&doctor).get(&chart).await.expect(503);
     let path = format!("/api/v1/patients/{patient}/break-glass");
     desk.post(&path, &json!({"reason": REASON})).await.expect(503);
-    broken(&doctor, &patient).await;
+    let glass = broken(&doctor, &patient).await;
     cookie(&doctor).get(&chart).await.expect(200);
     cookie(&doctor).get("/patients").await.expect(503);
     drop(held);
+    let one = format!("/api/v1/break-glass/{}", glass["id"].as_str().unwrap());
+    doctor.post(&format!("{one}/end"), &json!({})).await.expect(200);
+    let held: Vec<_> = std::iter::from_fn(|| shedder.try_acquire(Priority::Clinical).ok()).collect();
+    cookie(&doctor).get(&chart).await.expect(503);
+    drop(held);
+    signed_in("compliance-officer").await.post(&format!("{one}/review"), &json!({})).await.expect(200);
     desk.post(&path, &json!({"reason": REASON})).await.expect(403);
     let metrics = Client::new(running.ops.unwrap()).get("/metrics").await.expect(200).body;
-    for step in ["begun", "refused"] {
+    for step in ["begun", "refused", "ended", "reviewed"] {
         assert!(metrics.contains(&format!("break_glass_total{{step=\"{step}\"}}")), "{step} in {metrics}");
     }
     assert!(!metrics.contains(&patient));

@@ -73,6 +73,8 @@ async fn one_of_several_processes_without_a_redis_remembers_nothing(site: Site) 
     let nurse = Client::signed_in(running.address, "nurse@harbour.example").await;
     nurse.get(&format!("{PATIENTS}/{}", first_patient(&nurse).await)).await.expect(200);
     assert!(running.server.app.caches.statistics().is_empty());
+    let told = format!("{:?}", running.server.app.health.details().await);
+    assert!(told.contains("\"off\"") && !told.contains("\"alone\""), "{told}");
     running.stop().await;
 }
 

@@ -80,6 +80,13 @@ async fn what_has_moved_is_told_and_reminded_of_at_its_new_time(site: Site) {
     let sent = house.sent(2).await;
     assert_eq!(sent[1].text.subject(), "Your appointment at Harbour Clinic has a new time");
     assert!(sent[1].text.text().contains(&house.shown("15:00")));
+    // The reminder of a time that is no more finds that out itself.
+    house.until_a_day_before("10:00").await;
+    house
+        .until_count("reminder", "the first time has passed", |count| count.done == 3 && count.delayed == 1)
+        .await;
+    house.settled().await;
+    assert_eq!(house.email.sent().len(), 2, "nobody is reminded of a time that is no more");
     house.until_a_day_before("15:00").await;
     let sent = house.sent(3).await;
     house.settled().await;
@@ -128,7 +135,7 @@ async fn what_a_clinic_switches_on_later_holds_without_a_restart(site: Site) {
 /// An appointment that changed without anybody being told: what counts is what stands when the time comes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_looked_again_before_anything_is_sent() {
-    for why in ["cancelled", "no address", "died", "not in use", "switched off", "over"] {
+    for why in ["cancelled", "no address", "died", "not in use", "switched off", "clinic closed", "over"] {
         let site = Site::sqlite();
         let mut house = House::open(&site).await;
         house.work().await;
@@ -142,6 +149,7 @@ async fn it_is_looked_again_before_anything_is_sent() {
             "died" => house.patient(|draft| draft.died()).await,
             "not in use" => house.patient(|draft| draft.out_of_use()).await,
             "switched off" => house.switch_off().await,
+            "clinic closed" => house.clinic(|clinic| clinic.active = false).await,
             _ => house.pass(9 * DAY).await,
         }
         house.until_a_day_before("10:00").await;

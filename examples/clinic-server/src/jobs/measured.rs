@@ -74,3 +74,42 @@ fn tallied(worker: &WorkerStatus) {
         metrics::counter!("worker_jobs_total", "end" => end).absolute(number);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use healthcare_core::{ClinicId, ManualClock};
+    use healthcare_messaging::{Finished, MemoryJobs, NewJob, Wanted};
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    #[tokio::test]
+    async fn what_waits_is_told_with_its_age_and_a_queue_that_is_empty_again_as_empty() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+        let jobs = Jobs::new(Arc::new(MemoryJobs::new(Arc::clone(&clock) as _)));
+        let mut known = BTreeSet::new();
+        let mut told = async || {
+            let now = healthcare_core::Clock::now(&*clock);
+            counted(&jobs, now, &mut known).await.unwrap();
+            handle.render()
+        };
+        let job = NewJob::raw(ClinicId::random(), "q", "test.kind", "{}").build().unwrap();
+        jobs.enqueue(job).await.unwrap();
+        clock.advance(Duration::from_secs(30));
+        let text = told().await;
+        assert!(text.contains("jobs{queue=\"q\",state=\"due\"} 1"), "{text}");
+        assert!(text.contains("jobs_oldest_due_seconds{queue=\"q\"} 30"), "{text}");
+
+        let wanted = [Wanted { queue: "q", limit: 1 }];
+        let claimed = jobs.store().claim(&wanted, Duration::from_secs(60)).await.unwrap();
+        jobs.store().complete(claimed.jobs[0].lease).await.unwrap();
+        let text = told().await;
+        assert!(text.contains("state=\"done\"} 1") && text.contains("seconds{queue=\"q\"} 0"), "{text}");
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(jobs.store().purge(Finished::Done, Duration::from_secs(1), 10).await.unwrap(), 1);
+        let text = told().await;
+        assert!(text.contains("jobs{queue=\"q\",state=\"done\"} 0"), "{text}");
+    }
+}

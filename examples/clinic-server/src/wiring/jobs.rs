@@ -58,12 +58,37 @@ pub(super) fn watched(builder: HealthBuilder, jobs: &Jobs, clock: &Arc<dyn Clock
 
 fn works(status: &WorkerStatus, now: Timestamp) -> Result<(), Unhealthy> {
     let most: u32 = QUEUES.iter().map(|(_, most)| most).sum();
-    match status.looked_at() {
-        None if status.failures() > 0 => Err(Unhealthy::because("cannot claim jobs")),
+    looks(status.looked_at(), status.failures(), status.running() < most, now)
+}
+
+fn looks(
+    looked_at: Option<Timestamp>,
+    failures: u32,
+    has_room: bool,
+    now: Timestamp,
+) -> Result<(), Unhealthy> {
+    match looked_at {
+        None if failures > 0 => Err(Unhealthy::because("cannot claim jobs")),
         // Without room it does not look.
-        Some(at) if now.duration_since(at) > SILENCE_MAX && status.running() < most => {
+        Some(at) if now.duration_since(at) > SILENCE_MAX && has_room => {
             Err(Unhealthy::because("has stalled"))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_well_while_it_looks_or_has_no_room() {
+        let looked = Timestamp::UNIX_EPOCH;
+        let late = looked + SILENCE_MAX + SignedDuration::from_secs(1);
+        assert_eq!(looks(None, 0, true, late), Ok(()), "it has not begun");
+        assert_eq!(looks(None, 1, true, looked), Err(Unhealthy::because("cannot claim jobs")));
+        assert_eq!(looks(Some(looked), 1, true, looked + SILENCE_MAX), Ok(()), "once or twice is no matter");
+        assert_eq!(looks(Some(looked), 0, true, late), Err(Unhealthy::because("has stalled")));
+        assert_eq!(looks(Some(looked), 0, false, late), Ok(()), "it is busy everywhere");
     }
 }

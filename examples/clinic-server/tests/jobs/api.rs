@@ -65,6 +65,8 @@ pub(super) async fn jobs_are_listed_page_by_page(site: Site) {
     for _ in 0..3 {
         waiting.push(enqueued(&running, HARBOUR).await.to_string());
     }
+    let other = NewJob::raw(clinic(HARBOUR), "other-queue", "test.kind", "{}").build().unwrap();
+    running.server.app.jobs.enqueue(other).await.unwrap();
     let path = format!("/api/v1/jobs?queue={QUEUE}");
     let first = admin.get(&format!("{path}&limit=3")).await.expect(200).json();
     waiting.reverse();
@@ -125,11 +127,22 @@ pub(super) async fn dead_letters_are_tried_again(site: Site) {
 pub(super) async fn what_may_have_been_done_is_tried_again_by_its_id_alone(site: Site) {
     let running = site.start().await;
     let admin = admin(&running).await;
-    let sent = enqueued(&running, HARBOUR).await;
-    fail_all(&running, "smtp.unknown").await;
+    let mut sent = Uuid::nil();
+    for class in ["smtp.unknown", "smtp.time-over", "email.in-doubt"] {
+        sent = enqueued(&running, HARBOUR).await;
+        fail_all(&running, class).await;
+    }
     dead(&running, HARBOUR, 2).await;
     let all = admin.post("/api/v1/jobs/retry", &json!({})).await.expect(200).json();
-    assert_eq!(all, json!({"retried": 2, "in_doubt": 1, "more": false}));
+    assert_eq!(all, json!({"retried": 2, "in_doubt": 3, "more": false}));
+    // A page that is in doubt as a whole does not hide what is behind it.
+    dead(&running, HARBOUR, 1).await;
+    for _ in 0..100 {
+        enqueued(&running, HARBOUR).await;
+    }
+    fail_all(&running, "smtp.unknown").await;
+    let all = admin.post("/api/v1/jobs/retry", &json!({})).await.expect(200).json();
+    assert_eq!(all, json!({"retried": 3, "in_doubt": 103, "more": false}), "with those that failed anew");
     let one = admin.post(&format!("/api/v1/jobs/{sent}/retry"), &json!({})).await.expect(200).json();
     assert_eq!(one["state"], "waiting");
     running.stop().await;

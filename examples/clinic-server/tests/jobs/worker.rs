@@ -114,6 +114,7 @@ pub(super) async fn queues_are_measured_without_a_word_of_a_clinic(mut site: Sit
     };
     assert!(metrics.contains(&format!("jobs{{queue=\"{queue}\",state=\"delayed\"}} 1")), "{metrics}");
     assert!(metrics.contains("worker_jobs_in_flight 0"), "{metrics}");
+    assert!(metrics.contains("worker_jobs_total{end=\"completed\"} 0"), "{metrics}");
     assert!(!metrics.contains(HARBOUR), "a clinic is no label");
     worker.stop().await;
     serve.stop().await;

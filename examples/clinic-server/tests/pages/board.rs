@@ -2,8 +2,10 @@
 
 use super::{
     browser::{Browser, token},
-    common::{Answer, Site},
+    common::{Answer, HARBOUR, Site},
 };
+use healthcare_audit::Query;
+use healthcare_core::Outcome;
 
 /// What stands between two marks of a page, after the first place where `start` is found.
 pub(super) fn between<'p>(page: &'p Answer, start: &str, end: &str) -> &'p str {
@@ -22,6 +24,26 @@ pub(super) async fn busy_day(browser: &mut Browser) -> (String, Answer) {
 
 fn step<'f>(csrf: &'f str, version: &'f str, day: &'f str) -> [(&'static str, &'f str); 4] {
     [("csrf", csrf), ("version", version), ("day", day), ("with", "")]
+}
+
+/// What is read is disclosed: to find one date takes one appointment.
+pub(super) async fn a_day_without_appointments_discloses_the_next_alone(site: Site) {
+    let running = site.start().await;
+    let mut nurse = Browser::at(running.address);
+    nurse.sign_in("nurse@harbour.example").await;
+    let empty = nurse.get("/board").await.expect(200);
+    assert!(empty.body.contains("The next is on"), "{}", empty.body);
+    let query = Query::new(HARBOUR.parse().unwrap()).limit(1_000);
+    let events =
+        running.server.app.audit.read(&query).unwrap().entries.into_iter().filter_map(|entry| entry.event);
+    let mut disclosed = 0;
+    for event in events.filter(|event| event.actor.user().is_some()) {
+        if let Outcome::Disclosed { counts, .. } = event.outcome {
+            disclosed += counts.iter().filter(|of| of.kind == "appointment").map(|of| of.count).sum::<u32>();
+        }
+    }
+    assert_eq!(disclosed, 1);
+    running.stop().await;
 }
 
 pub(super) async fn a_visit_is_taken_from_the_desk_to_its_end(site: Site) {

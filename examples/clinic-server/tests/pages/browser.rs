@@ -38,6 +38,13 @@ impl Browser {
         self.keep(answer)
     }
 
+    /// As the page's script asks when nobody pressed a button.
+    #[allow(dead_code, reason = "not every program that has this file asks so")]
+    pub(super) async fn get_unattended(&mut self, path: &str) -> Answer {
+        let answer = self.sending().with("x-unattended", "1").get(path).await;
+        self.keep(answer)
+    }
+
     pub(super) async fn form(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let answer = self.sending().form(path, fields).await;
         self.keep(answer)
@@ -54,6 +61,7 @@ impl Browser {
 }
 
 /// The targets of a page's navigation.
+#[allow(dead_code, reason = "not every program that has this file asks so")]
 pub(super) fn links(page: &Answer) -> Vec<String> {
     let bar = page.body.split("<nav aria-label=\"Main\">").nth(1).unwrap().split("</nav>").next().unwrap();
     bar.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect()

@@ -11,7 +11,10 @@ mod logger;
 mod queues;
 mod roles;
 
-use board::{a_visit_is_taken_from_the_desk_to_its_end, what_a_role_does_not_see_of_the_board_is_said};
+use board::{
+    a_day_without_appointments_discloses_the_next_alone, a_visit_is_taken_from_the_desk_to_its_end,
+    what_a_role_does_not_see_of_the_board_is_said,
+};
 use booking::{
     of_two_who_choose_one_time_the_second_is_offered_others,
     patients_book_for_themselves_and_others_not_at_all,
@@ -24,6 +27,7 @@ use queues::the_queues_are_shown_and_tried_again;
 use roles::{a_demonstration_has_a_button_for_each_role, what_is_offered_is_allowed};
 
 on_both_databases!(
+    a_day_without_appointments_discloses_the_next_alone,
     a_chart_that_is_not_shown_is_opened_and_the_opening_reviewed,
     a_visit_from_the_door_to_the_log,
     forms_from_elsewhere_are_refused,

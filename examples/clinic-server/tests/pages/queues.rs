@@ -30,9 +30,19 @@ async fn dead(running: &Running, number: usize) -> Vec<Uuid> {
     ids
 }
 
+async fn in_doubt(running: &Running) {
+    let job = NewJob::raw(HARBOUR.parse().unwrap(), QUEUE, "test.kind", "{}").build().unwrap();
+    let store = running.server.app.jobs.store();
+    store.enqueue(job).await.unwrap();
+    let wanted = [Wanted { queue: QUEUE, limit: 1 }];
+    let claimed = store.claim(&wanted, Duration::from_secs(60)).await.unwrap();
+    store.fail(claimed.jobs[0].lease, "smtp.unknown", None).await.unwrap();
+}
+
 pub(super) async fn the_queues_are_shown_and_tried_again(site: Site) {
     let running = site.start().await;
     let failed = dead(&running, 3).await;
+    in_doubt(&running).await;
     let mut admin = Browser::at(running.address);
     admin.sign_in("clinic-admin@harbour.example").await;
     let page = admin.get("/queue-dashboard").await.expect(200);
@@ -47,10 +57,10 @@ pub(super) async fn the_queues_are_shown_and_tried_again(site: Site) {
     admin.form("/queue-dashboard/retry", &[("id", &id)]).await.expect(403);
     admin.form("/queue-dashboard/retry", &[("csrf", &csrf)]).await.expect(400);
     let one = admin.form("/queue-dashboard/retry", &[("csrf", &csrf), ("id", &id)]).await.expect(200);
-    assert!(one.body.contains("The job is tried again.") && !one.body.contains(&format!("value=\"{id}\"")));
+    assert!(one.body.contains("The job is tried again.") && !one.body.contains(&id), "what failed is shown");
     let queue = [("csrf", csrf.as_str()), ("queue", QUEUE)];
     let rest = admin.form("/queue-dashboard/retry", &queue).await.expect(200);
-    assert!(rest.body.contains("2 jobs are tried again.") && rest.body.contains("No such job."));
+    assert!(rest.body.contains("2 jobs are tried again. 1 may have done their work"), "{}", rest.body);
     let all = admin.form("/queue-dashboard/retry", &[("csrf", &csrf), ("all", "yes")]).await.expect(200);
     assert!(all.body.contains("0 jobs are tried again."));
     let waiting = admin.get(&format!("/queue-dashboard?queue={QUEUE}&state=waiting")).await.expect(200);

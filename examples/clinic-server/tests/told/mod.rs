@@ -21,7 +21,7 @@ use clinic_server::{
 use healthcare_core::{
     Appointment, BookError, BookRequest, Clinic, ClinicId, Clock, DomainEvent, Draft, Id, List, Location,
     ManualClock, PageRequest, Patient, Phi, Practitioner, Record, RequestContext, StartTime, Step,
-    StepDetails, Update, patient,
+    StepDetails, Update, clinic, patient,
 };
 use healthcare_messaging::{
     EmailFailure, EmailTransport, EventBus, Handler, HandlerError, JobFilter, MemoryEmail, OutgoingEmail,
@@ -280,12 +280,17 @@ impl House {
 
     /// What the clinic switched on from now on.
     pub async fn switch_on(&self, plugins: &str) {
+        self.clinic(|clinic| clinic.plugins = plugins.to_owned()).await;
+    }
+
+    /// Changes the clinic's record.
+    pub async fn clinic(&self, edit: impl FnOnce(&mut clinic::Plain)) {
         let (app, context) = (&self.server.app, self.context());
         let id = Id::<Clinic>::from_uuid(self.clinic.as_uuid());
         let grant = app.gate.open(&context, Update::new(id)).await.unwrap();
         let row = app.stores.clinics.find_for_update(&grant).await.unwrap();
         let mut draft = grant.edit(row).await.unwrap();
-        draft.plain_mut().plugins = plugins.to_owned();
+        edit(draft.plain_mut());
         app.stores.clinics.commit(draft.change().await.unwrap()).await.unwrap();
     }
 
