@@ -37,7 +37,7 @@ pub const HOUSE_TABLES: &[HouseTable] = &[
     },
     HouseTable {
         name: "outbox",
-        holds: "entry id, clinic id, kind, aggregate's kind, id and version, times, lease, sealed body",
+        holds: "entry id, clinic id, kind, aggregate's kind, id and version, times, order, lease, sealed body",
         why: "one relay serves all clinics; it sees headers and ciphertext",
     },
     HouseTable {

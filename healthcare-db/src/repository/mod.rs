@@ -14,9 +14,11 @@ mod relation;
 mod rows;
 mod select;
 mod store;
+mod tail;
 mod write;
 
 pub use keys::SqlScopeKeys;
 pub use outbox::SqlOutbox;
 pub use relation::SqlRelations;
 pub use store::{Remembered, SqlStore};
+pub use tail::{OutboxTail, Tailed};

@@ -5,7 +5,7 @@ use crate::{
     statement::{House, Statement},
 };
 use async_trait::async_trait;
-use healthcare_core::{ClinicId, Outbox, OutboxEntry, OutboxError, System, Value, Vault};
+use healthcare_core::{ClinicId, Outbox, OutboxEntry, OutboxError, OutboxMessage, System, Value, Vault};
 use jiff::{SignedDuration, Timestamp};
 use std::{fmt, sync::Arc, time::Duration};
 use uuid::Uuid;
@@ -22,14 +22,14 @@ pub(crate) const LEASE: Statement<House> = house_sql! {
              AND e.kind = o.kind AND e.aggregate_kind = o.aggregate_kind AND e.aggregate_id = o.aggregate_id \
              AND (e.aggregate_version, e.position) < (o.aggregate_version, o.position)) \
          ORDER BY o.created_at, o.id LIMIT $3 FOR UPDATE SKIP LOCKED)) \
-     RETURNING id, clinic_id, lease, attempts, body, created_at",
+     RETURNING id, clinic_id, body, lease, attempts, created_at",
     sqlite: "UPDATE main.outbox SET lease = lease + 1, attempts = attempts + 1, due_at = $2 WHERE id IN ( \
          SELECT o.id FROM main.outbox o WHERE o.delivered_at IS NULL AND o.due_at <= $1 AND NOT EXISTS ( \
              SELECT 1 FROM main.outbox e WHERE e.delivered_at IS NULL AND e.clinic_id = o.clinic_id \
              AND e.kind = o.kind AND e.aggregate_kind = o.aggregate_kind AND e.aggregate_id = o.aggregate_id \
              AND (e.aggregate_version, e.position) < (o.aggregate_version, o.position)) \
          ORDER BY o.created_at, o.id LIMIT $3) \
-     RETURNING id, clinic_id, lease, attempts, body, created_at",
+     RETURNING id, clinic_id, body, lease, attempts, created_at",
     why: "SQLite has one writer, no row locks and no arrays",
 };
 pub(crate) const DELIVERED: Statement<House> = house_sql!(
@@ -44,7 +44,7 @@ pub(crate) const PURGE: Statement<House> = house_sql!(
 /// The outbox in the table of that name. On PostgreSQL it takes the relay's login: it sees headers and ciphertext of all clinics
 /// and no other table.
 pub struct SqlOutbox {
-    database: Database,
+    pub(super) database: Database,
     vault: Arc<Vault>,
     system: System,
 }
@@ -86,18 +86,23 @@ impl SqlOutbox {
     }
 
     async fn open(&self, row: &Row) -> Result<OutboxEntry, OutboxError> {
-        let id: Uuid = row.get(0).map_err(failed)?;
-        let clinic: ClinicId = row.get(1).map_err(failed)?;
-        let body: Vec<u8> = row.get(4).map_err(failed)?;
-        let keys = self.vault.scope(self.system.scope(clinic)).await.map_err(failed)?;
-        let message = keys.open_message(id, &body).map_err(failed)?;
+        let (id, message) = self.open_body(row, 0).await?;
         // The number counts this lease as well.
-        let attempts: u32 = row.get(3).map_err(failed)?;
-        Ok(OutboxEntry::new(id, row.get(2).map_err(failed)?, attempts.saturating_sub(1), message))
+        let attempts: u32 = row.get(4).map_err(failed)?;
+        Ok(OutboxEntry::new(id, row.get(3).map_err(failed)?, attempts.saturating_sub(1), message))
+    }
+
+    /// Id and message of a row that has id, clinic and body from this column on.
+    pub(super) async fn open_body(&self, row: &Row, at: usize) -> Result<(Uuid, OutboxMessage), OutboxError> {
+        let id: Uuid = row.get(at).map_err(failed)?;
+        let clinic: ClinicId = row.get(at + 1).map_err(failed)?;
+        let body: Vec<u8> = row.get(at + 2).map_err(failed)?;
+        let keys = self.vault.scope(self.system.scope(clinic)).await.map_err(failed)?;
+        Ok((id, keys.open_message(id, &body).map_err(failed)?))
     }
 }
 
-fn failed(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> OutboxError {
+pub(super) fn failed(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> OutboxError {
     OutboxError(cause.into())
 }
 

@@ -8,6 +8,6 @@ mod plan;
 mod registry;
 mod schema;
 #[path = "../../tests/site/mod.rs"]
-mod site;
+pub(crate) mod site;
 mod trouble;
 mod unchecked;

@@ -7,6 +7,7 @@ use crate::{
     statement::{Dialect, sealed::Text},
 };
 use healthcare_core::{Value, testing::Stage};
+use sqlx::Connection as _;
 use uuid::Uuid;
 
 const PATIENTS: i64 = 25_000;
@@ -114,6 +115,51 @@ async fn plans(site: Site) {
     assert!(plan.contains("appointment_practitioner_id_subject_id"), "{plan}");
     database.close().await;
     site.remove().await;
+}
+
+/// Who follows the outbox asks twice a second, and reads what is new alone.
+async fn follows(site: Site) {
+    let database = site.open().await;
+    let dialect = database.dialect();
+    let (_, since) = registry::HOUSE.iter().find(|(name, _)| *name == "outbox::SINCE").unwrap();
+    let text = since.text(dialect).replace("$2", "'appointment'").replace("$3", "1001");
+    let columns = "id, clinic_id, kind, aggregate_kind, aggregate_id, aggregate_version, position, created_at, due_at, lease, attempts, body";
+    let plan: Vec<String> = if dialect == Dialect::Postgres {
+        let mut owner = sqlx::PgConnection::connect(&site.owner_url).await.unwrap();
+        // Each of its own transaction, as commits are.
+        let rows = format!(
+            "DO $$ BEGIN FOR n IN 1..5000 LOOP INSERT INTO main.outbox ({columns}) SELECT x, x, 'event', 'appointment', x, 1, 0, now(), now(), \
+             0, 0, '\\x00' FROM (SELECT gen_random_uuid()) g(x); COMMIT; END LOOP; END $$"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut owner).await.unwrap();
+        sqlx::raw_sql("ANALYZE main.outbox").execute(&mut owner).await.unwrap();
+        let newest = sqlx::query_scalar::<_, i64>("SELECT max(written_in)::text::bigint FROM main.outbox");
+        let newest = newest.fetch_one(&mut owner).await.unwrap().to_string();
+        let explained = format!("EXPLAIN {}", text.replace("$1", &newest));
+        sqlx::query_scalar(sqlx::AssertSqlSafe(explained)).fetch_all(&mut owner).await.unwrap()
+    } else {
+        let pool = sqlx::SqlitePool::connect(&site.url).await.unwrap();
+        let explained = format!("EXPLAIN QUERY PLAN {}", text.replace("$1", "1"));
+        let rows = sqlx::query(sqlx::AssertSqlSafe(explained)).fetch_all(&pool).await.unwrap();
+        rows.iter().map(|row| sqlx::Row::get(row, 3)).collect()
+    };
+    let plan = plan.join("\n");
+    let by =
+        if dialect == Dialect::Postgres { "outbox_written_in" } else { "SEARCH e USING INTEGER PRIMARY KEY" };
+    assert!(plan.contains(by) && !plan.contains("Seq Scan"), "{plan}");
+    database.close().await;
+    site.remove().await;
+}
+
+#[tokio::test]
+async fn sqlite_follows_the_outbox_from_where_it_was() {
+    follows(Site::sqlite()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: cargo xtask test"]
+async fn postgres_follows_the_outbox_from_where_it_was() {
+    follows(Site::postgres().await).await;
 }
 
 /// A clinic that has just been imported: the statistics know the clinic beside it, and nothing of this one.

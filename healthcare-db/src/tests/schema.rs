@@ -154,8 +154,15 @@ async fn sqlite_of_the_first_version_is_brought_up() {
     site.open().await.close().await;
     let mut conn = sqlx::SqliteConnection::connect(&site.url).await.unwrap();
     conn.execute(FIRST).await.unwrap();
+    let waiting = "INSERT INTO outbox (id, clinic_id, kind, aggregate_kind, aggregate_id, aggregate_version, position, created_at, due_at, \
+         lease, attempts, body) SELECT randomblob(16), x, 'event', 'x', x, 1, 0, 1, 1, 0, 0, x FROM (SELECT randomblob(16) AS x)";
+    conn.execute(waiting).await.unwrap();
+    let rows = "SELECT * FROM outbox WHERE written_in = 1";
     conn.close().await.unwrap();
     site.open().await.close().await;
+    let mut conn = sqlx::SqliteConnection::connect(&site.url).await.unwrap();
+    assert_eq!(conn.fetch_all(rows).await.unwrap().len(), 1, "what waited waits still, and has its place");
+    conn.close().await.unwrap();
     assert!(sqlite_columns(&site).await.iter().any(|(table, ..)| table == "job"));
 }
 
@@ -165,6 +172,7 @@ async fn postgres_of_the_first_version_is_refused_until_it_is_brought_up() {
     let site = Site::postgres().await;
     let mut owner = PgConnection::connect(&site.owner_url).await.unwrap();
     owner.execute(FIRST).await.unwrap();
+    owner.execute("ALTER TABLE main.outbox DROP COLUMN written_in").await.unwrap();
     for url in [&site.url, &site.relay_url] {
         let early = Database::connect(url).await;
         assert!(matches!(early, Err(DbError::Schema(_))), "{early:?}");
