@@ -28,6 +28,6 @@ pub use app::{App, EdgeSettings};
 pub use caches::Caches;
 pub use emergency::Emergencies;
 pub use jobs::{JobRepository, Jobs, JobsAsked, QueuedJob, queued_job};
-pub use live::Live;
+pub use live::{Feed, Live};
 pub use log_watch::LogWatch;
 pub use stores::{ChartWriter, ClinicStore, PatientRepository, ReplyStore, Repository, Stores, Told};

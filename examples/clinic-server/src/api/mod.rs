@@ -97,12 +97,22 @@ pub(crate) fn description() -> utoipa::openapi::OpenApi {
     answers::complete(open().merge(signed_in()).split_for_parts().1)
 }
 
+/// Tickets and sockets alone, for processes that hold connections and answer nothing else.
+pub fn live_routes(app: &App) -> Router<Arc<App>> {
+    let open = OpenApiRouter::new().routes(routes!(live::connect)).split_for_parts().0;
+    let tickets = OpenApiRouter::new().nest(PREFIX, OpenApiRouter::new().routes(routes!(live::api_ticket)));
+    health_routes().merge(open).merge(behind_sign_in(app, tickets))
+}
+
 /// The routes, with the layer that asks for a token before all but the open ones.
 pub fn routes(app: &App) -> Router<Arc<App>> {
+    open().split_for_parts().0.merge(behind_sign_in(app, signed_in()))
+}
+
+fn behind_sign_in(app: &App, routes: OpenApiRouter<Arc<App>>) -> Router<Arc<App>> {
     let auth =
         AuthLayer::new(app.tokens.clone(), app.sessions.clone(), app.edge.clone(), Arc::clone(&app.clock));
     // The layer that was added last is the first to see a request.
     let shares = middleware::from_fn_with_state(app.limits.clone(), by_caller);
-    let signed_in = signed_in().split_for_parts().0.route_layer(shares).route_layer(auth);
-    open().split_for_parts().0.merge(signed_in)
+    routes.split_for_parts().0.route_layer(shares).route_layer(auth)
 }

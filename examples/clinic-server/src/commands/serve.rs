@@ -116,7 +116,7 @@ async fn begin(
         Environment::Production => refuse_demo(&server).await?,
     }
     load_plugins(&server).await?;
-    let live = feed_live(&server, process).await?;
+    let live = feed_live(&mut server).await?;
     let listeners = if process.works() { Some(work(&mut server, more).await?) } else { None };
     let address = listener.local_addr().map_err(StartError::Listen)?;
     let ops = match (&config.ops, metrics) {
@@ -124,14 +124,18 @@ async fn begin(
         _ => None,
     };
     let handle = Handle::new();
-    let routes = if process.answers() {
-        api::routes(&server.app).merge(pages::routes())
-    } else {
-        api::health_routes()
-    };
-    let router = http::wrap(routes, Arc::clone(&server.app));
+    let router = http::wrap(routes(process, &server.app), Arc::clone(&server.app));
     let http = serve(config, listener, handle.clone(), router).await?;
     Ok(Running { address, ops, server, handle, http, _listeners: listeners, _live: live })
+}
+
+/// What a process answers: each answers for its health.
+fn routes(process: Process, app: &App) -> Router<Arc<App>> {
+    match process {
+        _ if process.answers() => api::routes(app).merge(pages::routes()),
+        _ if process.connects() => api::live_routes(app).merge(pages::live_routes()),
+        _ => api::health_routes(),
+    }
 }
 
 async fn serve(

@@ -31,14 +31,18 @@ mod feed;
 mod origin;
 mod rights;
 mod routes;
+mod watch;
 
-pub(crate) use feed::Feed;
+pub use feed::Feed;
 pub(crate) use routes::{__path_api_ticket, __path_connect, TicketView, api_ticket, connect};
+pub(crate) use watch::describe;
 
+use feed::Fed;
 use healthcare_core::{Clock, RequestContext};
-use healthcare_messaging::{Hub, HubConfigError, Tickets};
+use healthcare_db::SqlOutbox;
+use healthcare_messaging::{Hub, Tickets};
 use healthcare_rbac::token::AccessClaims;
-use healthcare_resilience::Stage;
+use healthcare_resilience::{BoxError, Stage, Stopping};
 use rights::SignedIn;
 use std::{sync::Arc, time::Duration};
 
@@ -55,6 +59,8 @@ pub struct Live {
     pub hub: Hub,
     tickets: Tickets<Seat>,
     stage: Stage,
+    fed: Arc<Fed>,
+    clock: Arc<dyn Clock>,
     is_on: bool,
 }
 
@@ -66,21 +72,35 @@ pub(crate) struct Seat {
 }
 
 impl Live {
-    /// No connections yet; none ever unless it is on.
+    /// No connections yet, and what is to feed them; none ever unless it is on.
     ///
     /// # Errors
     /// When the hub cannot be built.
-    pub fn new(clock: &Arc<dyn Clock>, stage: Stage, is_on: bool) -> Result<Self, HubConfigError> {
+    pub fn new(
+        clock: &Arc<dyn Clock>,
+        outbox: &Arc<SqlOutbox>,
+        stage: Stage,
+        is_on: bool,
+    ) -> Result<(Self, Option<Feed>), BoxError> {
         let hub = Hub::builder().clock(Arc::clone(clock)).decided_for(DECIDED_FOR).build()?;
-        Ok(Self { hub, tickets: Tickets::new(Arc::clone(clock)), stage, is_on })
+        let fed = Arc::new(Fed::default());
+        let feed = Feed::new(hub.clone(), Arc::clone(outbox), (Arc::clone(&fed), clock))?;
+        let (tickets, clock) = (Tickets::new(Arc::clone(clock)), Arc::clone(clock));
+        Ok((Self { hub, tickets, stage, fed, clock, is_on }, is_on.then_some(feed)))
     }
 
-    /// Closes everybody when the stage ends.
+    /// Whether the rooms are told what happens.
+    pub(crate) fn is_fed(&self) -> bool {
+        self.fed.is_fresh(self.clock.monotonic()) == Some(true)
+    }
+
+    /// Feeds everybody until the stage ends, which closes them.
     ///
     /// # Errors
     /// When it has ended already.
-    pub(crate) fn close_at_end(&self) -> Result<(), healthcare_resilience::Stopping> {
+    pub(crate) fn run(&self, feed: Feed) -> Result<(), Stopping> {
         let (hub, stopping) = (self.hub.clone(), self.stage.until_stopping());
+        drop(self.stage.spawn("feed", feed.run(self.stage.token()))?);
         drop(self.stage.spawn("goodbye", async move {
             stopping.await;
             hub.shut();

@@ -30,7 +30,11 @@ impl SignedIn {
 
 #[async_trait]
 impl Rights for SignedIn {
+    /// Whoever would not be told what happens is told that.
     async fn lives(&self) -> Result<(), Close> {
+        if !self.app.live.is_fed() {
+            return Err(Close::Unavailable);
+        }
         self.app.sessions.lives(&self.seat.claims).await.map_err(|ended| match ended {
             SessionEnded::Ended => Close::Ended,
             SessionEnded::Outdated => Close::Outdated,

@@ -36,9 +36,7 @@ pub(crate) struct TicketView {
 impl TicketView {
     /// A ticket for this caller.
     pub(crate) fn issue(app: &App, caller: Caller) -> Result<Self, Problem> {
-        if !app.live.is_on {
-            return Err(Problem::of(ErrorCode::NotFound).saying("This process holds no connections."));
-        }
+        is_live(app)?;
         let user = caller.claims.user;
         let seat = Seat { claims: caller.claims, context: caller.context };
         let ticket = app.live.tickets.issue(user, seat).map_err(|refused| match refused {
@@ -56,8 +54,20 @@ impl TicketView {
     }
 }
 
+/// Whoever would not be told what happens gets no socket. That is no database that does not answer: its circuit stays as it is.
+fn is_live(app: &App) -> Result<(), Problem> {
+    if !app.live.is_on {
+        return Err(Problem::of(ErrorCode::NotFound).saying("This process holds no connections."));
+    }
+    if !app.live.is_fed() {
+        return Err(Problem::of(ErrorCode::QueueFailed)
+            .saying("Changes cannot be told at the moment: try again shortly."));
+    }
+    Ok(())
+}
+
 /// A ticket for one WebSocket at `/ws`: good once, for 30 seconds, for this sign-in.
-#[utoipa::path(post, path = "/ws-ticket", tag = "live", responses((status = 200, body = TicketView), (status = 404, description = "This process holds no connections"), (status = 429)))]
+#[utoipa::path(post, path = "/ws-ticket", tag = "live", responses((status = 200, body = TicketView), (status = 404, description = "This process holds no connections"), (status = 429), (status = 503)))]
 pub(crate) async fn api_ticket(
     State(app): State<Arc<App>>,
     Query(NoParams {}): Query<NoParams>,
@@ -73,9 +83,7 @@ pub(crate) async fn connect(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    if !app.live.is_on {
-        return Err(Problem::of(ErrorCode::NotFound).saying("This process holds no connections."));
-    }
+    is_live(&app)?;
     let no_socket = |_| Problem::of(ErrorCode::MalformedRequest).saying("Open a WebSocket here.");
     let upgrade = SocketOffer::prepare(upgrade.map_err(no_socket)?);
     if !origin::is_ours(&headers, app.settings.https, &app.settings.allowed_origins) {

@@ -5,7 +5,7 @@
 
 mod recorder;
 
-use crate::{App, caches, config::OpsConfig, wiring::StartError};
+use crate::{App, caches, config::OpsConfig, live, wiring::StartError};
 use axum::{
     Router,
     extract::{Request, State},
@@ -64,10 +64,12 @@ pub(crate) async fn serve(
 
 fn router(token: Option<&str>, metrics: PrometheusHandle, app: &Arc<App>) -> Result<Router, StartError> {
     caches::describe();
+    live::describe();
     let admin = caches::router(app).map_err(StartError::Wiring)?;
-    let (health, caches) = (app.health.clone(), app.caches.clone());
+    let (health, measured) = (app.health.clone(), Arc::clone(app));
     let page = get(async move || {
-        caches.measure();
+        measured.caches.measure();
+        measured.live.measure();
         let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
         (text, metrics.render())
     });

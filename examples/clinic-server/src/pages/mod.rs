@@ -37,7 +37,7 @@ use view::{Frame, ProblemPage};
 
 /// The pages' routes.
 pub fn routes() -> Router<Arc<App>> {
-    Router::new()
+    live_routes()
         .route("/", get(start))
         .route("/assets/{name}", get(assets::serve))
         .route("/sign-in", get(sign_in::page).post(sign_in::submit))
@@ -54,11 +54,15 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/break-glass/{id}/end", post(break_glass::end))
         .route("/break-glass/{id}/review", post(break_glass::review))
         .route("/api-docs", get(api_docs::page))
-        .route("/live/ticket", post(live::ticket))
         .route("/queue-dashboard", get(jobs::page))
         .route("/queue-dashboard/retry", post(jobs::retry))
         .route("/logger", get(logger::page))
         .route("/logger/verify", post(logger::verify))
+}
+
+/// What a process has of them that holds connections alone.
+pub fn live_routes() -> Router<Arc<App>> {
+    Router::new().route("/live/ticket", post(live::ticket))
 }
 
 /// Whether problems at this address are answered with a page.

@@ -1,7 +1,7 @@
 //! What the server needs, and what it does without.
 
 use super::{StartError, email::Post, jobs, payer};
-use crate::{Caches, Jobs, http::Limits, payer::FhirPayer};
+use crate::{Caches, Jobs, Live, http::Limits, payer::FhirPayer};
 use healthcare_audit::AuditLog;
 use healthcare_core::Clock;
 use healthcare_db::Database;
@@ -28,10 +28,10 @@ pub(super) fn health(
     database: &Database,
     audit: &AuditLog,
     (relay, clock): (Arc<RelayStatus>, &Arc<dyn Clock>),
-    (limits, caches): (&Limits, &Caches),
+    (limits, caches, live): (&Limits, &Caches, &Live),
     (worked, post, asked): (&Jobs, &Post, Option<&FhirPayer>),
 ) -> Result<Health, StartError> {
-    let watched = post.watched(caches.watched(limits.watched(Health::builder())));
+    let watched = post.watched(live.watched(caches.watched(limits.watched(Health::builder()))));
     let checks = jobs::watched(payer::watched(watched, asked), worked, clock);
     let (database, audit, clock) = (database.clone(), audit.clone(), Arc::clone(clock));
     checks

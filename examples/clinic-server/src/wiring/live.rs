@@ -3,6 +3,7 @@
 use super::{Process, Server, StartError};
 use crate::live::{Feed, Live};
 use healthcare_core::Clock;
+use healthcare_db::SqlOutbox;
 use healthcare_messaging::{EventBus as _, Subscribed};
 use healthcare_rbac::session::SessionGuard;
 use healthcare_resilience::Shutdown;
@@ -12,28 +13,25 @@ use std::sync::Arc;
 pub(super) fn live(
     shutdown: &Shutdown,
     guard: &SessionGuard,
-    clock: &Arc<dyn Clock>,
+    (clock, outbox): (&Arc<dyn Clock>, &Arc<SqlOutbox>),
     process: Process,
-) -> Result<Live, StartError> {
+) -> Result<(Live, Option<Feed>), StartError> {
     let stage = shutdown.stage("live").map_err(|error| StartError::Wiring(error.into()))?;
-    let live =
-        Live::new(clock, stage, process.connects()).map_err(|error| StartError::Wiring(error.into()))?;
+    let (live, feed) = Live::new(clock, outbox, stage, process.connects()).map_err(StartError::Wiring)?;
     let hub = live.hub.clone();
     let ended = move |session| {
         hub.end_session(session);
     };
     guard.on_end(ended).map_err(|error| StartError::Wiring(error.into()))?;
-    Ok(live)
+    Ok((live, feed))
 }
 
-/// Feeds them until what is returned is dropped, and closes them when the server stops.
-pub(crate) async fn feed_live(server: &Server, process: Process) -> Result<Option<Subscribed>, StartError> {
-    if !process.connects() {
-        return Ok(None);
-    }
-    let live = &server.app.live;
-    live.close_at_end().map_err(|error| StartError::Wiring(error.into()))?;
-    let feed = Feed::new(live.hub.clone()).map_err(|error| StartError::Wiring(error.into()))?;
-    let subscribed = server.bus.subscribe(Feed::subscription(), Arc::new(feed)).await;
-    subscribed.map(Some).map_err(|error| StartError::Wiring(error.into()))
+/// Feeds them until the server stops, which closes them. What is returned has what this process commits told at once.
+pub(crate) async fn feed_live(server: &mut Server) -> Result<Option<Subscribed>, StartError> {
+    let Some(mut feed) = server.feed.take() else { return Ok(None) };
+    feed.begin().await.map_err(|error| StartError::Wiring(error.into()))?;
+    let (subscription, nudge) = feed.nudge();
+    let nudged = server.bus.subscribe(subscription, nudge).await;
+    server.app.live.run(feed).map_err(|error| StartError::Wiring(error.into()))?;
+    nudged.map(Some).map_err(|error| StartError::Wiring(error.into()))
 }

@@ -38,6 +38,7 @@ use crate::{
     App, Caches, EdgeSettings, JobRepository, LogWatch,
     config::{Config, DatabaseConfig, Environment, KeySource, Transport},
     http::Limits,
+    live::Feed,
     pages::PageSessions,
     stores::{ClinicStore, Stores, Told},
 };
@@ -70,6 +71,8 @@ pub struct Server {
     pub relay: Option<Relay>,
     /// Forgets what was kept long enough. Taken by whoever serves.
     pub housekeeping: Option<Housekeeping>,
+    /// Tells open pages what was committed. Taken by whoever serves.
+    pub feed: Option<Feed>,
     /// Hears what other processes change. Taken by [`hear`](Self::hear).
     pub coherence: Option<Coherence>,
     /// The plugins of appointments, to be told of events.
@@ -103,9 +106,7 @@ pub async fn wire_with(
 
     let audit_dir = process.audit_dir(&config.data_dir);
     let audit = open_audit((config, process), &audit_dir, &vault, &clock)?;
-    let late = Arc::new(LateRelations::default());
-    let emergencies = Arc::new(LateEmergencies::default());
-    let policy = policy(&late, &emergencies)?;
+    let (policy, late, emergencies) = policy()?;
     let boundary = boundary(&policy, &audit, &clock)?;
     let redis = config.redis.as_ref().map(redis::connect).transpose()?;
     let (caches, coherence) = cache::wire(redis.as_ref(), (&database, process), &boundary, (&vault, &clock))?;
@@ -113,8 +114,7 @@ pub async fn wire_with(
 
     let jobs = jobs::jobs((&database, &relay_database), &vault, &boundary.system, &clock);
     let wake = Wake::new();
-    let sql = SqlStore::new(database.clone(), boundary.storage.clone(), Arc::clone(&vault));
-    let sql = Arc::new(sql.charting_all().charting::<Appointment>());
+    let sql = records(&database, &boundary, &vault);
     let store = Arc::new(Told::new(Arc::clone(&sql), &boundary.storage, &caches, wake.clone()));
     let payer = payer::of(config, &clock)?;
     let plugins = Arc::new(plugins::plugins(&store, payer.as_ref(), &jobs, (&boundary, &clock)));
@@ -125,11 +125,12 @@ pub async fn wire_with(
     let outbox = Arc::new(SqlOutbox::new(relay_database, Arc::clone(&vault), boundary.system.clone()));
     let relay = relay(&outbox, &bus, PurgingSink::new(audit.clone(), caches.node()), (&clock, &wake))?;
     let accounts = accounts::wire(&vault, &database, &boundary.edge, &clock)?;
+    let (live, feed) = live::live(&shutdown, &accounts.guard, (&clock, &outbox), process)?;
     let kept = (sql, outbox, scope_keys);
     let housekeeping = Housekeeping::of(kept, &jobs, accounts.sessions, (&boundary.system, &clock))?;
     let limits = limits(config, redis.as_ref(), &vault)?;
     let post = Post::of(config)?;
-    let (relayed, watched) = ((relay.status(), &clock), (&limits, &caches));
+    let (relayed, watched) = ((relay.status(), &clock), (&limits, &caches, &live));
     let health = health(&shutdown, &database, &audit, relayed, watched, (&jobs, &post, payer.as_ref()))?;
     let app = App {
         emergencies: emergencies.wire(&boundary.gate, Arc::clone(&store) as _, &clock),
@@ -141,7 +142,7 @@ pub async fn wire_with(
         appointments,
         login: accounts.login,
         tokens: accounts.tokens,
-        live: live::live(&shutdown, &accounts.guard, &clock, process)?,
+        live,
         sessions: accounts.guard,
         users: accounts.users,
         health,
@@ -163,6 +164,7 @@ pub async fn wire_with(
         shutdown,
         relay: Some(relay),
         housekeeping: Some(housekeeping),
+        feed,
         coherence,
         plugins,
         bus,
@@ -181,14 +183,18 @@ fn keys(
     Ok((scopes, Arc::new(vault)))
 }
 
+/// Where records live; charts have all that belongs to a patient.
+fn records(database: &Database, boundary: &Boundary, vault: &Arc<Vault>) -> Arc<SqlStore> {
+    let sql = SqlStore::new(database.clone(), boundary.storage.clone(), Arc::clone(vault));
+    Arc::new(sql.charting_all().charting::<Appointment>())
+}
+
 /// Who may do what: by relations and emergency accesses that are known only after the boundary was built.
-fn policy(
-    relations: &Arc<LateRelations>,
-    emergencies: &Arc<LateEmergencies>,
-) -> Result<PolicyAuthorizer, StartError> {
+fn policy() -> Result<(PolicyAuthorizer, Arc<LateRelations>, Arc<LateEmergencies>), StartError> {
+    let (relations, emergencies) = (Arc::new(LateRelations::default()), Arc::new(LateEmergencies::default()));
     let policy = Policy::clinic().map_err(StartError::Policy)?;
-    let authorizer = PolicyAuthorizer::new(policy, Arc::clone(relations) as _);
-    Ok(authorizer.with_emergencies(Arc::clone(emergencies) as _))
+    let policy = PolicyAuthorizer::new(policy, Arc::clone(&relations) as _);
+    Ok((policy.with_emergencies(Arc::clone(&emergencies) as _), relations, emergencies))
 }
 
 /// Books appointments in this store.

@@ -59,10 +59,10 @@ impl Process {
         matches!(self, Self::All | Self::Worker)
     }
 
-    /// Whether it holds connections open: where the events are that they are told of, which is where the relay runs.
+    /// Whether it holds connections open.
     #[must_use]
     pub const fn connects(self) -> bool {
-        matches!(self, Self::All)
+        matches!(self, Self::All | Self::Realtime)
     }
 
     /// Whether nothing else works on the database for long, so that what it keeps in memory is told of every change: commands that run

@@ -9,6 +9,7 @@ mod booking;
 mod crash;
 mod email;
 mod import;
+mod live;
 mod outbox;
 mod production;
 mod reads;
