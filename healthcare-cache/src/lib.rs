@@ -54,7 +54,7 @@ pub use crate::{
     shared::{
         ChaosShared, Fetched, Filled, Forget, Lease, LeaseToken, Leased, Listener, MemoryServer,
         MemoryServerBuilder, MemoryShared, Mishap, NewEntry, NoticeMishap, NullShared, Seen, SharedBar,
-        SharedEntry, SharedError, SharedLimits, SharedLimitsError, SharedTier, Verb, Verdict,
+        SharedEntry, SharedError, SharedLimits, SharedLimitsError, SharedTier, Sought, Verb, Verdict,
     },
     template::{KeyPart, SubjectPart},
     wire::{CacheCodec, CodecError, JsonCodec},

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     CacheLevel, CacheNode, CachedAs, Fetched, Filled, Lease, LeaseToken, Leased, Mark, NewEntry, Put, Seen,
-    SharedEntry, SharedLimits, Verdict,
+    SharedEntry, SharedLimits, Sought, Verdict,
     node::{Fence, Names},
     report::Count,
     wire::Wire,
@@ -130,7 +130,8 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
             return Answer::Load(self.seen(key).await, None);
         }
         let Some(wire) = self.wire() else { return Answer::away() };
-        let Names { scope, key: mark, .. } = self.node.names(key);
+        let Names { scope, key: mark, subject } = self.node.names(key);
+        let sought = Sought { key: mark, likely: subject.as_slice() };
         let lease = Lease {
             token: LeaseToken::random(),
             longest: self.policy.finish_within(),
@@ -148,7 +149,7 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
                 self.report.count(Count::SharedError);
                 return Answer::away();
             };
-            let Ok(leased) = guard.call(guard.tier().fetch_or_lease(scope, mark, lease)).await else {
+            let Ok(leased) = guard.call(guard.tier().fetch_or_lease(scope, sought, lease)).await else {
                 self.report.count(Count::SharedError);
                 // It may have been given.
                 errand.token = Some(lease.token);
@@ -230,10 +231,12 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
     /// Looks for several values of one clinic, without leases. In their order; nothing when the tier does not answer.
     pub(super) async fn seek(&self, keys: &[(&K, &Fence, Want)]) -> Option<Vec<Answer<V>>> {
         let guard = self.node.shared()?;
-        let scope = keys.first().map(|(key, ..)| self.node.names(*key).scope)?;
-        let marks: Vec<Mark> = keys.iter().map(|(key, ..)| self.node.key_mark(*key)).collect();
+        let names: Vec<Names> = keys.iter().map(|(key, ..)| self.node.names(*key)).collect();
+        let scope = names.first()?.scope;
+        let sought: Vec<Sought<'_>> =
+            names.iter().map(|names| Sought { key: names.key, likely: names.subject.as_slice() }).collect();
         let asked = self.node.now();
-        let fetched = guard.call(guard.tier().fetch_many(scope, &marks)).await.ok()?;
+        let fetched = guard.call(guard.tier().fetch_many(scope, &sought)).await.ok()?;
         let mut answers = Vec::with_capacity(keys.len());
         for ((key, fence, want), fetched) in keys.iter().zip(fetched) {
             let answer = match (fetched, self.wire()) {

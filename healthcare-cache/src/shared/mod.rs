@@ -20,7 +20,7 @@ pub use self::{
     null::NullShared,
     tier::{Listener, SharedTier},
     types::{
-        Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, SharedEntry, Verb,
-        Verdict,
+        Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, SharedEntry, Sought,
+        Verb, Verdict,
     },
 };

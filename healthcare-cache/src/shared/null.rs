@@ -2,7 +2,9 @@ use super::{
     error::SharedError,
     limits,
     tier::{Listener, SharedTier},
-    types::{Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, Verb, Verdict},
+    types::{
+        Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, Sought, Verb, Verdict,
+    },
 };
 use crate::{Mark, ScopeMark};
 use async_trait::async_trait;
@@ -17,12 +19,12 @@ const NOTHING: Seen = Seen { epoch: 0, number: 0, generation: 0 };
 
 #[async_trait]
 impl SharedTier for NullShared {
-    async fn fetch_many(&self, _: ScopeMark, keys: &[Mark]) -> Result<Vec<Fetched>, SharedError> {
+    async fn fetch_many(&self, _: ScopeMark, keys: &[Sought<'_>]) -> Result<Vec<Fetched>, SharedError> {
         limits::named(keys.len())?;
         Ok(vec![Fetched::Miss(NOTHING); keys.len()])
     }
 
-    async fn fetch_or_lease(&self, _: ScopeMark, _: Mark, _: Lease) -> Result<Leased, SharedError> {
+    async fn fetch_or_lease(&self, _: ScopeMark, _: Sought<'_>, _: Lease) -> Result<Leased, SharedError> {
         Ok(Leased::Yours(NOTHING))
     }
 

@@ -1,6 +1,8 @@
 use super::{
     error::SharedError,
-    types::{Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, Verb, Verdict},
+    types::{
+        Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, Sought, Verb, Verdict,
+    },
 };
 use crate::{Mark, ScopeMark};
 use async_trait::async_trait;
@@ -20,7 +22,7 @@ use std::{fmt, time::Duration};
 ///   everything of the clinic was lost at once.)
 /// - After [`purge_all`](Self::purge_all) this node finds nothing older. Another node does once it has heard of the
 ///   generation, from [`generation`](Self::generation) or from any answer about a clinic where it is known already.
-/// - Each method is one round trip, whatever it names. When its future is dropped or fails, what was asked has happened
+/// - Each method is one round trip, whatever it names; a look-up that does not find all at once may take two more. When its future is dropped or fails, what was asked has happened
 ///   entirely or not at all, and the tier stays usable.
 /// - A lease is held by one token at a time, until it is given back, ends, or what it would load was purged or expired
 ///   meanwhile by key or clinic. Nobody needs one to fill.
@@ -28,25 +30,31 @@ use std::{fmt, time::Duration};
 ///   lost, and notices may arrive in another order than they were sent in.
 #[async_trait]
 pub trait SharedTier: fmt::Debug + Send + Sync {
-    /// Looks up several values of a clinic. One answer for each key, in their order, at one moment.
+    /// Looks up several values of a clinic. One answer for each key, in their order; each was true at a moment between the
+    /// call and its return.
     ///
     /// # Errors
     /// [`SharedError`]: load without it, and fill nothing.
-    async fn fetch_many(&self, scope: ScopeMark, keys: &[Mark]) -> Result<Vec<Fetched>, SharedError>;
+    async fn fetch_many(&self, scope: ScopeMark, sought: &[Sought<'_>]) -> Result<Vec<Fetched>, SharedError>;
 
     /// Looks up one value.
     ///
     /// # Errors
     /// As for [`fetch_many`](Self::fetch_many).
     async fn fetch(&self, scope: ScopeMark, key: Mark) -> Result<Fetched, SharedError> {
-        self.fetch_many(scope, &[key]).await?.pop().ok_or(SharedError::Garbled)
+        self.fetch_many(scope, &[key.into()]).await?.pop().ok_or(SharedError::Garbled)
     }
 
     /// Looks up one value, and asks for the turn to load it when there is none.
     ///
     /// # Errors
     /// As for [`fetch_many`](Self::fetch_many). There may be a lease: asking again with its token gives it, too.
-    async fn fetch_or_lease(&self, scope: ScopeMark, key: Mark, lease: Lease) -> Result<Leased, SharedError>;
+    async fn fetch_or_lease(
+        &self,
+        scope: ScopeMark,
+        sought: Sought<'_>,
+        lease: Lease,
+    ) -> Result<Leased, SharedError>;
 
     /// Gives a lease back without a value, if this token holds it.
     ///

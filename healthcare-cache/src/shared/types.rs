@@ -13,6 +13,22 @@ pub struct Seen {
     pub generation: u64,
 }
 
+/// What is looked for in the shared tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sought<'a> {
+    /// The value's key.
+    pub key: Mark,
+    /// What the value probably depends on besides, such as its subject: a tier may then need one round trip where it would
+    /// need two. What is found is the same whatever is said here.
+    pub likely: &'a [Mark],
+}
+
+impl From<Mark> for Sought<'_> {
+    fn from(key: Mark) -> Self {
+        Self { key, likely: &[] }
+    }
+}
+
 /// What a look-up in the shared tier found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fetched {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use healthcare_cache::{
     Fetched, Filled, Forget, Lease, LeaseToken, Leased, Listener, Mark, NewEntry, ScopeMark, Seen, SharedBar,
-    SharedError, SharedTier, Verb, Verdict,
+    SharedError, SharedTier, Sought, Verb, Verdict,
 };
 use std::{
     sync::{
@@ -84,15 +84,20 @@ impl<T> Held<T> {
 
 #[async_trait]
 impl<T: SharedTier> SharedTier for Held<T> {
-    async fn fetch_many(&self, scope: ScopeMark, keys: &[Mark]) -> Result<Vec<Fetched>, SharedError> {
+    async fn fetch_many(&self, scope: ScopeMark, sought: &[Sought<'_>]) -> Result<Vec<Fetched>, SharedError> {
         self.at(Call::Fetch, Side::Before).await;
-        let found = self.inner.fetch_many(scope, keys).await;
+        let found = self.inner.fetch_many(scope, sought).await;
         self.at(Call::Fetch, Side::After).await;
         found
     }
-    async fn fetch_or_lease(&self, scope: ScopeMark, key: Mark, lease: Lease) -> Result<Leased, SharedError> {
+    async fn fetch_or_lease(
+        &self,
+        scope: ScopeMark,
+        sought: Sought<'_>,
+        lease: Lease,
+    ) -> Result<Leased, SharedError> {
         self.at(Call::Fetch, Side::Before).await;
-        let found = self.inner.fetch_or_lease(scope, key, lease).await;
+        let found = self.inner.fetch_or_lease(scope, sought, lease).await;
         self.at(Call::Fetch, Side::After).await;
         found
     }

@@ -41,7 +41,7 @@ async fn nothing_keeps_nothing() {
     let lease = Lease { token: LeaseToken::random(), longest: Duration::from_secs(1), renew: Duration::ZERO };
     for _ in 0..2 {
         assert_eq!(
-            tier.fetch_or_lease(CLINIC, KEY, lease).await.unwrap(),
+            tier.fetch_or_lease(CLINIC, KEY.into(), lease).await.unwrap(),
             Leased::Yours(fence),
             "nobody waits"
         );

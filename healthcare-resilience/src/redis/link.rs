@@ -1,4 +1,4 @@
-use redis::{Cmd, RedisFuture, RedisResult, Value, aio::ConnectionLike};
+use redis::{Cmd, ErrorKind, Pipeline, RedisFuture, RedisResult, Value, aio::ConnectionLike};
 use std::{fmt, sync::Arc};
 
 /// The host's own Redis, over whatever the host reaches it with: a connection whose clones share one socket, a cluster's,
@@ -26,9 +26,10 @@ use std::{fmt, sync::Arc};
 #[derive(Clone)]
 pub struct RedisLink(Arc<dyn Carrier>);
 
-/// Sends one command.
+/// Sends one command, or several in one round trip.
 trait Carrier: Send + Sync {
     fn send<'a>(&'a self, command: &'a Cmd) -> RedisFuture<'a, Value>;
+    fn send_all<'a>(&'a self, commands: &'a Pipeline) -> RedisFuture<'a, Vec<Value>>;
 }
 
 struct Cloned<C>(C);
@@ -38,21 +39,34 @@ impl<C: ConnectionLike + Clone + Send + Sync> Carrier for Cloned<C> {
         let mut connection = self.0.clone();
         Box::pin(async move { connection.req_packed_command(command).await })
     }
+
+    fn send_all<'a>(&'a self, commands: &'a Pipeline) -> RedisFuture<'a, Vec<Value>> {
+        let mut connection = self.0.clone();
+        Box::pin(async move { connection.req_packed_commands(commands, 0, commands.len()).await })
+    }
 }
 
 #[cfg(feature = "deadpool")]
 struct Pooled(deadpool_redis::Pool);
 
 #[cfg(feature = "deadpool")]
+impl Pooled {
+    async fn connection(&self) -> RedisResult<deadpool_redis::Connection> {
+        self.0.get().await.map_err(|error| match error {
+            deadpool_redis::PoolError::Backend(error) => error,
+            _ => redis::RedisError::from((redis::ErrorKind::Io, "the pool has no connection")),
+        })
+    }
+}
+
+#[cfg(feature = "deadpool")]
 impl Carrier for Pooled {
     fn send<'a>(&'a self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        Box::pin(async move {
-            let mut connection = self.0.get().await.map_err(|error| match error {
-                deadpool_redis::PoolError::Backend(error) => error,
-                _ => redis::RedisError::from((redis::ErrorKind::Io, "the pool has no connection")),
-            })?;
-            connection.req_packed_command(command).await
-        })
+        Box::pin(async move { self.connection().await?.req_packed_command(command).await })
+    }
+
+    fn send_all<'a>(&'a self, commands: &'a Pipeline) -> RedisFuture<'a, Vec<Value>> {
+        Box::pin(async move { self.connection().await?.req_packed_commands(commands, 0, commands.len()).await })
     }
 }
 
@@ -79,6 +93,20 @@ impl RedisLink {
     /// error here, also where a connection hands it out as a value.
     pub async fn send(&self, command: &Cmd) -> RedisResult<Value> {
         self.0.send(command).await?.extract_error()
+    }
+
+    /// Sends several commands in one round trip and waits for their answers, in their order. The server carries them out one
+    /// after the other, and may carry out others' in between; an atomic pipeline is refused. In a cluster all go to the node
+    /// that has the keys, which must lie in one slot.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); when one of them fails, that is the error, and the others have been carried out.
+    pub async fn send_all(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+        if commands.is_transaction() {
+            return Err((ErrorKind::InvalidClientConfig, "a transaction is no plain pipeline").into());
+        }
+        let answers = self.0.send_all(commands).await?;
+        answers.into_iter().map(Value::extract_error).collect()
     }
 }
 

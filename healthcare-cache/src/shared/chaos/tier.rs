@@ -5,7 +5,8 @@ use crate::{
         error::SharedError,
         tier::{Listener, SharedTier},
         types::{
-            Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, Verb, Verdict,
+            Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, Sought, Verb,
+            Verdict,
         },
     },
 };
@@ -133,12 +134,17 @@ pub(super) fn broken() -> SharedError {
 
 #[async_trait]
 impl<T: SharedTier> SharedTier for ChaosShared<T> {
-    async fn fetch_many(&self, scope: ScopeMark, keys: &[Mark]) -> Result<Vec<Fetched>, SharedError> {
-        self.through(self.inner.fetch_many(scope, keys)).await
+    async fn fetch_many(&self, scope: ScopeMark, sought: &[Sought<'_>]) -> Result<Vec<Fetched>, SharedError> {
+        self.through(self.inner.fetch_many(scope, sought)).await
     }
 
-    async fn fetch_or_lease(&self, scope: ScopeMark, key: Mark, lease: Lease) -> Result<Leased, SharedError> {
-        self.through(self.inner.fetch_or_lease(scope, key, lease)).await
+    async fn fetch_or_lease(
+        &self,
+        scope: ScopeMark,
+        sought: Sought<'_>,
+        lease: Lease,
+    ) -> Result<Leased, SharedError> {
+        self.through(self.inner.fetch_or_lease(scope, sought, lease)).await
     }
 
     async fn release(&self, scope: ScopeMark, key: Mark, token: LeaseToken) -> Result<(), SharedError> {

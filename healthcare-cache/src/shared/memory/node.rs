@@ -6,7 +6,8 @@ use crate::{
         limits::{self, SharedLimits},
         tier::{Listener, SharedTier},
         types::{
-            Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, Verb, Verdict,
+            Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, Sought, Verb,
+            Verdict,
         },
     },
 };
@@ -67,14 +68,19 @@ impl MemoryShared {
 
 #[async_trait]
 impl SharedTier for MemoryShared {
-    async fn fetch_many(&self, scope: ScopeMark, keys: &[Mark]) -> Result<Vec<Fetched>, SharedError> {
-        limits::named(keys.len())?;
-        Ok(self.at(scope, |clinic, now| keys.iter().map(|key| clinic.fetch(*key, now)).collect()))
+    async fn fetch_many(&self, scope: ScopeMark, sought: &[Sought<'_>]) -> Result<Vec<Fetched>, SharedError> {
+        limits::named(sought.len())?;
+        Ok(self.at(scope, |clinic, now| sought.iter().map(|sought| clinic.fetch(sought.key, now)).collect()))
     }
 
-    async fn fetch_or_lease(&self, scope: ScopeMark, key: Mark, lease: Lease) -> Result<Leased, SharedError> {
+    async fn fetch_or_lease(
+        &self,
+        scope: ScopeMark,
+        sought: Sought<'_>,
+        lease: Lease,
+    ) -> Result<Leased, SharedError> {
         let times = (Duration::from_millis(SharedLimits::lease_ms(lease.longest)), lease.renew);
-        Ok(self.at(scope, |clinic, now| clinic.fetch_or_lease(key, lease.token, times, now)))
+        Ok(self.at(scope, |clinic, now| clinic.fetch_or_lease(sought.key, lease.token, times, now)))
     }
 
     async fn release(&self, scope: ScopeMark, key: Mark, token: LeaseToken) -> Result<(), SharedError> {

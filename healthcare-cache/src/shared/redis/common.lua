@@ -81,10 +81,10 @@ local function look(key, mark)
   local value = redis.call('GET', key)
   if not value then return false, STALE end
   local marks = { mark }
-  for k = 1, tonumber(string.sub(value, 33, 34), 16) or 0 do
-    marks[k + 1] = string.sub(value, 19 + 16 * k, 34 + 16 * k)
+  for k = 1, tonumber(string.sub(value, 47, 48), 16) or 0 do
+    marks[k + 1] = string.sub(value, 33 + 16 * k, 48 + 16 * k)
   end
-  local verdict = judge(string.sub(value, 1, 16), tonumber(string.sub(value, 17, 32), 16), marks)
+  local verdict = judge(string.sub(value, 15, 30), tonumber(string.sub(value, 31, 46), 16), marks)
   if verdict == STALE then
     redis.call('UNLINK', key)
   elseif verdict ~= BARRED then

@@ -1,4 +1,4 @@
-use super::{build::RedisSharedBuilder, known::Known, listen::Sources, script::Scripts, value};
+use super::{build::RedisSharedBuilder, known::Known, listen::Sources, luck::Luck, script::Scripts, value};
 use crate::{
     Mark, ScopeMark,
     shared::{
@@ -6,24 +6,26 @@ use crate::{
         limits::{self, SharedLimits},
         tier::{Listener, SharedTier},
         types::{
-            Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, SharedEntry, Verb,
+            Fetched, Filled, Forget, Lease, LeaseToken, Leased, NewEntry, Seen, SharedBar, Sought, Verb,
             Verdict,
         },
     },
 };
 use async_trait::async_trait;
 use healthcare_resilience::{RedisInput, RedisLink, RedisScript};
-use redis::{FromRedisValue, Value};
+use redis::FromRedisValue;
 use std::{sync::Arc, time::Duration};
 
 /// The shared tier in Redis, Valkey or Dragonfly, alone or as a cluster: over the host's own connection or pool.
 ///
 /// Each clinic lies in one slot, and each call about it is one script: one round trip (two when the server has
-/// forgotten the script). Names are hashes, values are kept as they are given: seal them.
+/// forgotten the script). Looks are plain commands in one round trip, which cost the server much less; when those cannot say that
+/// a value is current, the script is asked as well, and at once while that happens often. Names are hashes, values are kept as they
+/// are given: seal them.
 ///
 /// In a cluster give it a connection of the whole cluster. Its user needs, with the prefix `cache`, the keys `~cache:*`, the
-/// channel `&cache:bus`, and `+eval +evalsha +del +get +hdel +hget +hmget +hset +pexpire +pttl +set +time +unlink +zadd +zcard
-/// +zcount +zmscore +zrange +zrangebyscore +zremrangebyscore +zrevrangebyscore +zscore +publish +subscribe`; what is missing is
+/// channel `&cache:bus`, and `+eval +evalsha +del +get +getex +hdel +hget +hmget +hset +mget +pexpire +pttl +set +time +unlink
+/// +zadd +zcard +zcount +zmscore +zrange +zrangebyscore +zremrangebyscore +zrevrangebyscore +zscore +publish +subscribe`; what is missing is
 /// told as [`SharedError::Refused`]. Memory may be bounded by any policy: what is evicted makes more forgotten, never less.
 ///
 /// ```no_run
@@ -41,12 +43,13 @@ pub struct RedisShared(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    link: RedisLink,
+    pub(super) link: RedisLink,
     sources: Sources,
-    scripts: Scripts,
+    pub(super) scripts: Scripts,
     prefix: String,
-    limits: SharedLimits,
-    known: Known,
+    pub(super) limits: SharedLimits,
+    pub(super) known: Known,
+    pub(super) luck: Luck,
 }
 
 /// What every script about a clinic answers first: its epoch, number and generation.
@@ -61,18 +64,26 @@ impl RedisShared {
 
 impl Inner {
     pub(super) fn new(link: RedisLink, sources: Sources, prefix: String, limits: SharedLimits) -> Self {
-        Self { link, sources, scripts: Scripts::new(), prefix, limits, known: Known::default() }
+        Self {
+            link,
+            sources,
+            scripts: Scripts::new(),
+            prefix,
+            limits,
+            known: Known::default(),
+            luck: Luck::new(),
+        }
     }
 
-    fn name(&self, scope: ScopeMark, rest: &str) -> String {
+    pub(super) fn name(&self, scope: ScopeMark, rest: &str) -> String {
         format!("{}:{{{:032x}}}:{rest}", self.prefix, u128::from_be_bytes(scope.0))
     }
 
-    fn value_name(&self, scope: ScopeMark, key: Mark) -> String {
+    pub(super) fn value_name(&self, scope: ScopeMark, key: Mark) -> String {
         self.name(scope, &format!("v:{:032x}", u128::from_be_bytes(key.0)))
     }
 
-    fn lease_name(&self, scope: ScopeMark, key: Mark) -> String {
+    pub(super) fn lease_name(&self, scope: ScopeMark, key: Mark) -> String {
         self.name(scope, &format!("l:{:032x}", u128::from_be_bytes(key.0)))
     }
 
@@ -82,7 +93,7 @@ impl Inner {
     }
 
     /// The keys and arguments that all scripts about a clinic begin with.
-    fn question(&self, scope: ScopeMark) -> RedisInput {
+    pub(super) fn question(&self, scope: ScopeMark) -> RedisInput {
         let (epoch, number) = self.known.of(scope);
         RedisInput::new()
             .key(self.name(scope, "s"))
@@ -94,7 +105,7 @@ impl Inner {
             .arg(self.limits.markers_ms())
     }
 
-    async fn run<T: FromRedisValue>(
+    pub(super) async fn run<T: FromRedisValue>(
         &self,
         code: &RedisScript,
         question: &RedisInput,
@@ -103,7 +114,7 @@ impl Inner {
         redis::from_redis_value(value).map_err(|_| SharedError::Garbled)
     }
 
-    fn learn(
+    pub(super) fn learn(
         &self,
         scope: ScopeMark,
         epoch: &str,
@@ -138,7 +149,7 @@ impl Inner {
     }
 }
 
-fn verdict_of(number: u8) -> Result<Verdict, SharedError> {
+pub(super) fn verdict_of(number: u8) -> Result<Verdict, SharedError> {
     match number {
         0 => Ok(Verdict::Current),
         1 => Ok(Verdict::Over),
@@ -148,69 +159,19 @@ fn verdict_of(number: u8) -> Result<Verdict, SharedError> {
     }
 }
 
-/// What a script found under a key: nothing, or the value, its remaining life in milliseconds and the verdict.
-fn fetched(found: Value, now: Seen) -> Result<Fetched, SharedError> {
-    if found == Value::Nil {
-        return Ok(Fetched::Miss(now));
-    }
-    let (bytes, left, verdict): (Vec<u8>, i64, u8) =
-        redis::from_redis_value(found).map_err(|_| SharedError::Garbled)?;
-    let is_over = match verdict_of(verdict)? {
-        Verdict::Current => false,
-        Verdict::Over => true,
-        Verdict::Stale | Verdict::Barred => return Err(SharedError::Garbled),
-    };
-    // A value without an end was not written by a fill.
-    let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-    let Some(stored) = value::decode(bytes).filter(|_| !left.is_zero()) else {
-        return Ok(Fetched::Miss(now));
-    };
-    let seen = Seen { epoch: stored.epoch, number: stored.number, generation: now.generation };
-    Ok(Fetched::Hit(SharedEntry { bytes: stored.bytes, seen, marks: stored.marks, left, is_over, now }))
-}
-
 #[async_trait]
 impl SharedTier for RedisShared {
-    async fn fetch_many(&self, scope: ScopeMark, keys: &[Mark]) -> Result<Vec<Fetched>, SharedError> {
-        limits::named(keys.len())?;
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut question = self.0.question(scope);
-        for &key in keys {
-            question = question.key(self.0.value_name(scope, key)).arg(&key.0);
-        }
-        let (epoch, number, generation, found): Answer<Vec<Value>> =
-            self.0.run(&self.0.scripts.fetch, &question).await?;
-        let now = self.0.learn(scope, &epoch, number, generation)?;
-        if found.len() != keys.len() {
-            return Err(SharedError::Garbled);
-        }
-        found.into_iter().map(|found| fetched(found, now)).collect()
+    async fn fetch_many(&self, scope: ScopeMark, sought: &[Sought<'_>]) -> Result<Vec<Fetched>, SharedError> {
+        self.0.look_for_all(scope, sought).await
     }
 
-    async fn fetch_or_lease(&self, scope: ScopeMark, key: Mark, lease: Lease) -> Result<Leased, SharedError> {
-        let renew = u64::try_from(lease.renew.as_millis()).unwrap_or(u64::MAX);
-        let question = self
-            .0
-            .question(scope)
-            .key(self.0.value_name(scope, key))
-            .key(self.0.lease_name(scope, key))
-            .arg(&key.0)
-            .arg(hexadecimal(lease.token.0))
-            .arg(SharedLimits::lease_ms(lease.longest))
-            .arg(renew);
-        let (epoch, number, generation, (turn, found)): Answer<(u8, Value)> =
-            self.0.run(&self.0.scripts.lease, &question).await?;
-        let now = self.0.learn(scope, &epoch, number, generation)?;
-        let is_leased = turn == 1;
-        // What lies there and is no value is no reason to wait.
-        let is_yours = is_leased || found != Value::Nil;
-        Ok(match fetched(found, now)? {
-            Fetched::Hit(entry) => Leased::Hit { entry, is_leased },
-            Fetched::Miss(seen) if is_yours => Leased::Yours(seen),
-            Fetched::Miss(seen) => Leased::Theirs(seen),
-        })
+    async fn fetch_or_lease(
+        &self,
+        scope: ScopeMark,
+        sought: Sought<'_>,
+        lease: Lease,
+    ) -> Result<Leased, SharedError> {
+        self.0.look_or_lease(scope, sought, lease).await
     }
 
     async fn release(&self, scope: ScopeMark, key: Mark, token: LeaseToken) -> Result<(), SharedError> {
@@ -254,6 +215,9 @@ impl SharedTier for RedisShared {
 
     async fn check(&self, scope: ScopeMark, marks: &[Mark], seen: Seen) -> Result<Verdict, SharedError> {
         limits::named(marks.len())?;
+        if self.0.is_plainly_current(scope, marks, seen).await? {
+            return Ok(Verdict::Current);
+        }
         let mut question = self.0.question(scope).arg(format!("{:016x}", seen.epoch)).arg(seen.number);
         for mark in marks {
             question = question.arg(&mark.0);
@@ -375,6 +339,6 @@ impl Inner {
     }
 }
 
-fn hexadecimal(token: [u8; 16]) -> String {
+pub(super) fn hexadecimal(token: [u8; 16]) -> String {
     format!("{:032x}", u128::from_be_bytes(token))
 }

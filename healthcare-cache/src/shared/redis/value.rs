@@ -1,18 +1,21 @@
 //! A value as it lies in Redis: a header that the scripts read, then the bytes.
 //!
-//! 16 hexadecimal digits of the fence's epoch, 16 of its number, 2 for how many marks, 16 bytes for each, the bytes.
+//! 14 digits of when it ends, in milliseconds of the server's clock, which the script writes; 16 hexadecimal digits of the fence's
+//! epoch, 16 of its number, 2 for how many marks, 16 bytes for each, the bytes.
 
 use crate::{Mark, shared::types::NewEntry};
 
 pub(super) struct Stored {
+    pub(super) ends: u64,
     pub(super) epoch: u64,
     pub(super) number: u64,
     pub(super) marks: Vec<Mark>,
     pub(super) bytes: Vec<u8>,
 }
 
-const HEAD: usize = 34;
+const HEAD: usize = 48;
 
+/// All but when it ends.
 pub(super) fn encode(entry: &NewEntry<'_>) -> Vec<u8> {
     let head =
         format!("{:016x}{:016x}{:02x}", entry.seen.epoch, entry.seen.number, entry.marks.len().min(255));
@@ -27,13 +30,16 @@ pub(super) fn encode(entry: &NewEntry<'_>) -> Vec<u8> {
 
 /// Nothing when it is not of this form.
 pub(super) fn decode(mut value: Vec<u8>) -> Option<Stored> {
-    let epoch = hexadecimal(value.get(..16)?)?;
-    let number = hexadecimal(value.get(16..32)?)?;
-    let count = usize::try_from(hexadecimal(value.get(32..HEAD)?)?).ok()?;
+    let ends = value.get(..14)?;
+    let ends =
+        ends.iter().all(u8::is_ascii_digit).then(|| std::str::from_utf8(ends).ok()?.parse().ok())??;
+    let epoch = hexadecimal(value.get(14..30)?)?;
+    let number = hexadecimal(value.get(30..46)?)?;
+    let count = usize::try_from(hexadecimal(value.get(46..HEAD)?)?).ok()?;
     let end = HEAD + count * 16;
     let marks = value.get(HEAD..end)?.as_chunks::<16>().0.iter().map(|mark| Mark(*mark)).collect();
     value.drain(..end);
-    Some(Stored { epoch, number, marks, bytes: value })
+    Some(Stored { ends, epoch, number, marks, bytes: value })
 }
 
 /// The scripts' own numbers are lower-case digits only, and `from_str_radix` would take a sign.
@@ -57,7 +63,8 @@ mod tests {
             let marks: Vec<Mark> = marks.into_iter().map(Mark).collect();
             let seen = Seen { epoch, number, generation: 0 };
             let value = encode(&NewEntry { key: Mark([0; 16]), seen, marks: &marks, bytes: &bytes, life: Duration::ZERO, lease: None });
-            let stored = decode(value).unwrap();
+            let stored = decode([b"00000000000042", &value[..]].concat()).unwrap();
+            prop_assert_eq!(stored.ends, 42);
             prop_assert_eq!((stored.epoch, stored.number, stored.marks, stored.bytes), (epoch, number, marks, bytes));
         }
 

@@ -1,7 +1,7 @@
 use super::{
     KEY, MINUTE, OTHER_KEY, OTHER_TAG, SharedRig, TAG, WAYS, fence, filled, found, kept, mark, scope,
 };
-use crate::{Fetched, Filled, NewEntry, Seen, SharedTier as _, Verdict};
+use crate::{Fetched, Filled, NewEntry, Seen, SharedTier as _, Sought, Verdict};
 use std::time::Duration;
 
 pub(super) async fn a_value_is_found_by_its_clinic_and_key_alone<R: SharedRig>(rig: &R) {
@@ -47,8 +47,8 @@ pub(super) async fn many_are_answered_in_order<R: SharedRig>(rig: &R) {
     for number in [1_u8, 3, 5] {
         kept(&tier, clinic, mark(u128::from(number)), &[number]).await;
     }
-    let keys: Vec<_> = [5_u128, 4, 3, 3, 1].map(mark).to_vec();
-    let answers = tier.fetch_many(clinic, &keys).await.expect("the tier answers");
+    let sought = [5_u128, 4, 3, 3, 1].map(|number| Sought::from(mark(number)));
+    let answers = tier.fetch_many(clinic, &sought).await.expect("the tier answers");
     let bytes: Vec<Option<Vec<u8>>> = answers
         .into_iter()
         .map(|answer| match answer {

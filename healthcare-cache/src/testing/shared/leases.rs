@@ -12,7 +12,7 @@ fn lease(token: LeaseToken) -> Lease {
 }
 
 async fn asked(tier: &impl SharedTier, scope: ScopeMark, key: Mark, lease: Lease) -> Leased {
-    tier.fetch_or_lease(scope, key, lease).await.expect("the tier answers")
+    tier.fetch_or_lease(scope, key.into(), lease).await.expect("the tier answers")
 }
 
 async fn yours(tier: &impl SharedTier, scope: ScopeMark, key: Mark, lease: Lease) -> Seen {

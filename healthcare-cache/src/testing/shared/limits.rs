@@ -1,5 +1,5 @@
 use super::{KEY, MINUTE, SharedRig, TAG, fence, found, kept, mark, scope};
-use crate::{Filled, Forget, Mark, NewEntry, SharedError, SharedLimits, SharedTier as _, Verb};
+use crate::{Filled, Forget, Mark, NewEntry, SharedError, SharedLimits, SharedTier as _, Sought, Verb};
 use std::{
     future::Future,
     pin::pin,
@@ -10,12 +10,13 @@ use std::{
 pub(super) async fn too_much_is_refused<R: SharedRig>(rig: &R) {
     let (tier, clinic) = (rig.node(), scope());
     let marks: Vec<Mark> = (0..=1_000).map(mark).collect();
+    let sought: Vec<Sought<'_>> = marks.iter().map(|mark| Sought::from(*mark)).collect();
     let seen = fence(&tier, clinic, KEY).await;
     let entry = NewEntry { key: KEY, seen, marks: &marks[..17], bytes: b"x", life: MINUTE, lease: None };
     let is_too_many = |error: SharedError| assert!(matches!(error, SharedError::TooMany { .. }), "{error:?}");
     is_too_many(tier.fill(clinic, entry).await.expect_err("17 marks"));
     is_too_many(tier.bar(clinic, &marks[..17], MINUTE, &[]).await.expect_err("17 marks"));
-    is_too_many(tier.fetch_many(clinic, &marks).await.expect_err("1,001 keys"));
+    is_too_many(tier.fetch_many(clinic, &sought).await.expect_err("1,001 keys"));
     is_too_many(tier.check(clinic, &marks, seen).await.expect_err("1,001 marks"));
     let forget = Forget { marks: &marks[..500], keys: &marks[500..], verb: Verb::Purge };
     is_too_many(tier.forget(clinic, forget, &[]).await.expect_err("1,001 marks and keys"));
@@ -41,7 +42,7 @@ pub(super) async fn too_much_is_refused<R: SharedRig>(rig: &R) {
     let entry = NewEntry { bytes: &large[..4_096], ..entry };
     assert_eq!(tier.fill(clinic, entry).await.expect("the tier answers"), Filled::Stored);
     assert_eq!(found(&tier, clinic, KEY).await.expect("what just fits is kept").marks.len(), 16);
-    let answers = tier.fetch_many(clinic, &marks[..1_000]).await.expect("1,000 keys");
+    let answers = tier.fetch_many(clinic, &sought[..1_000]).await.expect("1,000 keys");
     assert_eq!(answers.len(), 1_000);
     let forget = Forget { marks: &marks[..500], keys: &marks[500..1_000], verb: Verb::Purge };
     tier.forget(clinic, forget, &[]).await.expect("1,000 marks and keys");

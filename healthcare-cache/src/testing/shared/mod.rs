@@ -10,7 +10,8 @@ mod notices;
 mod schedules;
 
 use crate::{
-    Fetched, Filled, Forget, Mark, NewEntry, ScopeMark, Seen, SharedEntry, SharedLimits, SharedTier, Verb,
+    Fetched, Filled, Forget, Mark, NewEntry, ScopeMark, Seen, SharedEntry, SharedLimits, SharedTier, Sought,
+    Verb,
 };
 use std::{future::Future, time::Duration};
 
@@ -109,11 +110,20 @@ const OTHER_KEY: Mark = mark(2);
 const TAG: Mark = mark(101);
 const OTHER_TAG: Mark = mark(102);
 
+/// What is found, which is the same whatever is thought to be likely.
 async fn found(tier: &impl SharedTier, scope: ScopeMark, key: Mark) -> Option<SharedEntry> {
-    match tier.fetch(scope, key).await.expect("the tier answers") {
-        Fetched::Hit(entry) => Some(entry),
-        Fetched::Miss(_) => None,
+    let mut answers = Vec::new();
+    for likely in [&[][..], &[TAG], &[OTHER_TAG, TAG, key]] {
+        let answer = tier.fetch_many(scope, &[Sought { key, likely }]).await.expect("the tier answers").pop();
+        answers.push(match answer.expect("one answer for one key") {
+            Fetched::Hit(entry) => Some(entry),
+            Fetched::Miss(_) => None,
+        });
     }
+    let told = |entry: &SharedEntry| (entry.bytes.clone(), entry.seen, entry.marks.clone(), entry.is_over);
+    let all: Vec<_> = answers.iter().map(|answer| answer.as_ref().map(told)).collect();
+    assert!(all.windows(2).all(|two| two[0] == two[1]), "what is likely decides nothing: {all:?}");
+    answers.swap_remove(0)
 }
 
 /// The fence of a load that begins now.

@@ -1,6 +1,7 @@
 //! Over a real Redis: the shared one, and ones of their own that are killed, filled up and set back.
 
 mod contract;
+mod gaps;
 mod hearing;
 mod leases;
 mod model;

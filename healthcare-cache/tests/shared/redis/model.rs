@@ -135,12 +135,12 @@ impl Side {
             Step::FetchOrLease { key: number, holder, renew } => {
                 let renew = if *renew { HOUR * 2 } else { Duration::ZERO };
                 let lease = Lease { token: token(*holder), longest: HOUR, renew };
-                let (found, is_leased) = match tier.fetch_or_lease(CLINIC, key(*number), lease).await.unwrap()
-                {
-                    Leased::Hit { entry, is_leased } => (self.hit(entry), is_leased),
-                    Leased::Yours(seen) => (self.miss(seen), true),
-                    Leased::Theirs(seen) => (self.miss(seen), false),
-                };
+                let (found, is_leased) =
+                    match tier.fetch_or_lease(CLINIC, key(*number).into(), lease).await.unwrap() {
+                        Leased::Hit { entry, is_leased } => (self.hit(entry), is_leased),
+                        Leased::Yours(seen) => (self.miss(seen), true),
+                        Leased::Theirs(seen) => (self.miss(seen), false),
+                    };
                 Answer::Turn { found: Box::new(found), is_leased }
             }
             Step::Release { key: number, holder } => {

@@ -9,7 +9,7 @@ use healthcare_resilience::{
 use redis::Client;
 
 /// All that the tier needs, as the guide says it. The suite draws its prefixes, so keys and channels are all.
-const COMMANDS: &str = "+eval +evalsha +del +get +hdel +hget +hmget +hset +pexpire +pttl +set +time +unlink +zadd +zcard \
+const COMMANDS: &str = "+eval +evalsha +del +get +getex +hdel +hget +hmget +hset +mget +pexpire +pttl +set +time +unlink +zadd +zcard \
      +zcount +zmscore +zrange +zrangebyscore +zremrangebyscore +zrevrangebyscore +zscore +publish +subscribe";
 
 async fn grant(server: &RedisServer, rules: &str) {

@@ -113,7 +113,7 @@ async fn what_is_evicted_leaves_nothing_stale() {
         // Leases are evicted, too, and nobody gives these back: whoever comes next has another token.
         let lease =
             Lease { token: LeaseToken::random(), longest: Duration::from_secs(60), renew: Duration::ZERO };
-        let seen = match node.fetch_or_lease(clinic, KEY, lease).await.unwrap() {
+        let seen = match node.fetch_or_lease(clinic, KEY.into(), lease).await.unwrap() {
             Leased::Yours(seen) => seen,
             Leased::Theirs(seen) => {
                 waits += 1;
@@ -166,7 +166,7 @@ async fn what_other_hands_wrote_is_a_miss_or_an_error() {
         format!("{prefix}:{{{:032x}}}:v:{:032x}", u128::from_be_bytes(CLINIC.0), u128::from_be_bytes(KEY.0));
     let good: Vec<u8> = redis::cmd("GET").arg(&name).query_async(&mut connection).await.unwrap();
     let cut: Vec<Vec<u8>> = (0..good.len() - 1).map(|length| good[..length].to_vec()).collect();
-    let odd = [b"".to_vec(), vec![0xff; 100], [&good[..32], b"ff", &good[34..]].concat()];
+    let odd = [b"".to_vec(), vec![0xff; 100], [&good[..46], b"ff", &good[48..]].concat()];
     for bytes in cut.into_iter().chain(odd) {
         let _: String = redis::cmd("SET")
             .arg(&name)
@@ -178,8 +178,12 @@ async fn what_other_hands_wrote_is_a_miss_or_an_error() {
             .unwrap();
         assert!(!is_kept(&node).await, "{bytes:?}");
     }
-    let _: String = redis::cmd("SET").arg(&name).arg(&good).query_async(&mut connection).await.unwrap();
-    assert!(!is_kept(&node).await, "without an end it would be kept for ever");
+    // What says that it ends later than any fill may, or before now, and is never removed.
+    for ends in [b"99999999999999", b"00000000000001", b"+0000000000001"] {
+        let bytes = [&ends[..], &good[14..]].concat();
+        let _: String = redis::cmd("SET").arg(&name).arg(bytes).query_async(&mut connection).await.unwrap();
+        assert!(!is_kept(&node).await, "it would be kept for ever");
+    }
     let _: i64 = redis::cmd("DEL").arg(&name).query_async(&mut connection).await.unwrap();
     let _: i64 = redis::cmd("LPUSH").arg(&name).arg("x").query_async(&mut connection).await.unwrap();
     assert!(node.fetch(CLINIC, KEY).await.is_err(), "a list is no value");

@@ -1,9 +1,11 @@
 //! What goes over the wire: how often, and how little it tells.
 
 use super::{CLINIC, KEY, TAG, connect, fence, fresh, keep, purge, tier, url};
-use healthcare_cache::{Forget, Lease, LeaseToken, Mark, Namer, NewEntry, SharedTier as _, Verb};
+use healthcare_cache::{
+    Fetched, Forget, Lease, LeaseToken, Leased, Mark, Namer, NewEntry, SharedTier as _, Sought, Verb,
+};
 use healthcare_core::ClinicId;
-use healthcare_resilience::testing::RedisServer;
+use healthcare_resilience::testing::{FaultyRedis, RedisServer};
 use redis::aio::MultiplexedConnection;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -27,18 +29,21 @@ async fn calls(connection: &mut MultiplexedConnection) -> BTreeMap<String, u64> 
 async fn each_call_is_one_round_trip() {
     let server = RedisServer::start();
     let mut connection = connect(&server.url()).await;
-    let node = tier(connection.clone(), "a");
+    let faulty = FaultyRedis::new(connection.clone());
+    let node = tier(faulty.clone(), "a");
     let forget = Forget { marks: &[TAG], keys: &[KEY], verb: Verb::Purge };
-    let many: Vec<Mark> = (0..100_u128).map(|number| Mark(number.to_be_bytes())).collect();
+    let many: Vec<Sought<'_>> = (0..100_u128).map(|number| Mark(number.to_be_bytes()).into()).collect();
     for round in 0..2 {
         let _: String = redis::cmd("CONFIG").arg("RESETSTAT").query_async(&mut connection).await.unwrap();
         let seen = fence(&node).await;
         let (marks, token) = ([TAG; 16], LeaseToken::random());
         let lease = Lease { token, longest: MINUTE, renew: MINUTE };
-        node.fetch_or_lease(CLINIC, KEY, lease).await.unwrap();
+        node.fetch_or_lease(CLINIC, KEY.into(), lease).await.unwrap();
         let entry = NewEntry { key: KEY, seen, marks: &marks, bytes: b"x", life: MINUTE, lease: Some(token) };
+        faulty.commands();
         node.fill(CLINIC, entry).await.unwrap();
         node.release(CLINIC, KEY, token).await.unwrap();
+        node.fetch(CLINIC, KEY).await.unwrap();
         node.fetch_many(CLINIC, &many).await.unwrap();
         node.check(CLINIC, &[TAG], seen).await.unwrap();
         node.forget(CLINIC, forget, b"notice").await.unwrap();
@@ -49,13 +54,68 @@ async fn each_call_is_one_round_trip() {
         node.lift(&bar, b"notice").await.unwrap();
         let counted = calls(&mut connection).await;
         let sent = |name: &str| counted.get(name).copied().unwrap_or_default();
-        // Eight scripts about clinics and one about the generation: each is sent in full once.
-        assert_eq!((sent("evalsha"), sent("eval")), (12, if round == 0 { 9 } else { 0 }), "{counted:?}");
+        // Each script is sent in full once: two before, and six since.
+        let scripts = if round == 0 { 6 } else { 0 };
+        assert_eq!(
+            (faulty.commands(), sent("eval")),
+            (11 + scripts, scripts as u64 + 2 * (1 - round)),
+            "{counted:?}"
+        );
         // The scripts publish, not the client.
         assert_eq!(sent("publish"), 5, "{counted:?}");
         node.say(b"notice").await.unwrap();
         assert_eq!(calls(&mut connection).await.get("publish"), Some(&6));
     }
+}
+
+/// How many round trips a look takes. The scripts are known.
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn what_is_current_is_found_in_one_round_trip_and_without_a_script() {
+    let (mut connection, faulty) = (connect(&url()).await, FaultyRedis::new(connect(&url()).await));
+    let node = tier(faulty.clone(), &fresh());
+    let other = Forget { marks: &[Mark([7; 16])], keys: &[], verb: Verb::Purge };
+    let asked = |likely| Sought { key: KEY, likely };
+    let lease = || Lease { token: LeaseToken::random(), longest: MINUTE, renew: Duration::ZERO };
+    let _ = fence(&node).await;
+    node.fetch_or_lease(CLINIC, KEY.into(), lease()).await.unwrap();
+    keep(&node).await;
+    let absent = Mark([6; 16]);
+    faulty.commands();
+    for sought in [asked(&[]), asked(&[TAG]), absent.into()] {
+        node.fetch_many(CLINIC, &[sought]).await.unwrap();
+        assert_eq!(faulty.commands(), 1, "{sought:?}");
+    }
+    node.fetch_many(CLINIC, &[absent.into(), asked(&[]), absent.into()]).await.unwrap();
+    assert_eq!(faulty.commands(), 1);
+    let Leased::Hit { entry, .. } = node.fetch_or_lease(CLINIC, asked(&[]), lease()).await.unwrap() else {
+        panic!("it is kept")
+    };
+    assert_eq!(faulty.commands(), 1);
+    // Something else was forgotten since: then it matters what the value depends on.
+    node.forget(CLINIC, other, &[]).await.unwrap();
+    faulty.commands();
+    for (likely, trips) in [(&[][..], 2), (&[TAG], 1), (&[Mark([5; 16]), TAG], 1)] {
+        assert!(matches!(node.fetch_many(CLINIC, &[asked(likely)]).await.unwrap()[..], [Fetched::Hit(_)]));
+        assert_eq!(faulty.commands(), trips, "{likely:?}");
+        node.fetch_or_lease(CLINIC, asked(likely), lease()).await.unwrap();
+        assert_eq!(faulty.commands(), trips, "{likely:?}");
+    }
+    node.check(CLINIC, &[KEY, TAG], entry.seen).await.unwrap();
+    assert_eq!(faulty.commands(), 1);
+    // Where it is mostly not enough, the script is asked at once, until it would be again.
+    for _ in 0..40 {
+        node.fetch_or_lease(CLINIC, absent.into(), lease()).await.unwrap();
+    }
+    faulty.commands();
+    node.fetch_or_lease(CLINIC, absent.into(), lease()).await.unwrap();
+    assert_eq!(faulty.commands(), 1);
+    for _ in 0..100 {
+        node.fetch_or_lease(CLINIC, asked(&[TAG]), lease()).await.unwrap();
+    }
+    let before = calls(&mut connection).await.get("getex").copied();
+    node.fetch_or_lease(CLINIC, asked(&[TAG]), lease()).await.unwrap();
+    assert!(calls(&mut connection).await.get("getex").copied() > before, "plain again");
 }
 
 #[tokio::test]
@@ -88,7 +148,7 @@ async fn the_wire_tells_nothing_and_stays_in_one_slot() {
             panic!("kept")
         };
         let lease = Lease { token: LeaseToken::random(), longest: MINUTE, renew: MINUTE };
-        node.fetch_or_lease(scope, key, lease).await.unwrap();
+        node.fetch_or_lease(scope, key.into(), lease).await.unwrap();
         let lease = Some(lease.token);
         let entry = NewEntry { key, seen, marks: &tags, bytes: b"\x01sealed", life: MINUTE, lease };
         node.fill(scope, entry).await.unwrap();
