@@ -262,15 +262,20 @@ impl<K: CachedAs, V: Send + Sync + 'static> Inner<K, V> {
                     self.report.count(Count::SharedError);
                 }
                 let mut answers = answers.into_iter().flatten();
+                let mut landed = Vec::new();
                 for mut one in led {
                     match answers.next() {
-                        Some(Answer::Found(found)) => one.ready.landing.land(Ok(found)),
+                        Some(Answer::Found(found)) => landed.push((one.ready.landing, found)),
                         Some(Answer::Load(seen, old)) => {
                             (one.seen, one.old) = (seen, old);
                             rest.push(one);
                         }
                         None => rest.push(one),
                     }
+                }
+                // Callers wait for the first of their keys first: the last landing wakes them, and not each.
+                while let Some((landing, found)) = landed.pop() {
+                    landing.land(Ok(found));
                 }
                 led = others;
             }

@@ -1,7 +1,7 @@
 -- Begins every script about a clinic: finds out where the clinic stands, and makes up for what was lost or ran out.
 -- KEYS[1] its numbers, KEYS[2] its marks; ARGV: a fresh epoch, the epoch and number this node saw last, the generation
 -- it knows, how long marks are kept in milliseconds.
--- Numbers: n the last, f the floor, c and o the last purge and expiry of the whole clinic, g the generation;
+-- Numbers: p what a plain look reads of them, n the last, f the floor, c and o the last purge and expiry of the whole clinic, g the generation;
 -- a: all is barred until then, l: the last end of any bar, w: when to look for bars that ran out (0: none).
 -- Marks are scored with the number of their purge, 'x' and a mark with that of its expiry, a barred mark with BAR and
 -- the bar's end, 'e' and the epoch with infinity: the witness that the marks are this epoch's.
@@ -116,7 +116,8 @@ end
 -- Writes down where the clinic stands; its marks then outlive every value that is kept by now.
 local function save()
   redis.call('HSET', s, 'e', epoch, 'n', text(n), 'f', text(f), 'c', text(c), 'o', text(o), 'g', text(g),
-    'a', text(a), 'l', text(l), 'w', text(w))
+    'a', text(a), 'l', text(l), 'w', text(w),
+    'p', table.concat({ epoch, text(n), text(g), text(math.max(f, c, o)), text(a), text(w) }, ' '))
   redis.call('PEXPIRE', s, ARGV[5])
   redis.call('PEXPIRE', m, ARGV[5])
 end

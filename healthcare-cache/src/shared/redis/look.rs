@@ -132,9 +132,10 @@ impl Inner {
         // As GET, but a cluster's client never sends it to a replica, and then nothing that is sent with it.
         commands.cmd("GETEX").arg(self.value_name(scope, first.key));
         if !rest.is_empty() {
+            let base = self.name(scope, "v:");
             commands.cmd("MGET");
-            for sought in rest {
-                commands.arg(self.value_name(scope, sought.key));
+            for Sought { key, .. } in rest {
+                commands.arg(format!("{base}{:032x}", u128::from_be_bytes(key.0)));
             }
         }
     }

@@ -7,12 +7,6 @@ use crate::{
 use redis::{Cmd, Value, from_redis_value};
 use std::collections::HashMap;
 
-/// The score from which on a mark is barred: the scripts' `BAR`.
-const BAR: f64 = 4_503_599_627_370_496.0;
-/// The scripts' names for the epoch; the number, the generation and the floor; what was forgotten of the whole clinic; until when
-/// all is barred, and when the first bar ends.
-const FIELDS: [&str; 8] = ["e", "n", "g", "f", "c", "o", "a", "w"];
-
 /// What [`scores`] and, sent after them, [`numbers`] were answered with.
 ///
 /// What is forgotten between the two is at worst not seen in the scores, as if they had been asked for at the moment before, and the
@@ -23,8 +17,8 @@ pub(super) struct Standing {
     /// What began before this number is not current, whatever it depends on.
     floor: u64,
     has_bars: bool,
-    /// The number by which a mark was last forgotten. None while it is barred.
-    marks: HashMap<Mark, Option<u64>>,
+    /// The number by which a mark was last forgotten, and one above all numbers while it is barred.
+    marks: HashMap<Mark, u64>,
 }
 
 /// Asks whether the clinic's marks are those of this epoch, and when some were forgotten.
@@ -38,13 +32,10 @@ pub(super) fn scores(name: &str, epoch: u64, marks: &[Mark]) -> Cmd {
     command
 }
 
-/// Asks for the clinic's numbers.
+/// Asks for the clinic's numbers: what the scripts keep in one field for it.
 pub(super) fn numbers(name: &str) -> Cmd {
-    let mut command = redis::cmd("HMGET");
-    command.arg(name);
-    for field in FIELDS {
-        command.arg(field);
-    }
+    let mut command = redis::cmd("HGET");
+    command.arg(name).arg("p");
     command
 }
 
@@ -65,14 +56,16 @@ impl Standing {
         else {
             return Err(SharedError::Garbled);
         };
-        let (epoch_now, [number, generation, floor, purged, expired, barred, bars]) = held(numbers)?;
-        if witness.is_none() || epoch_now != format!("{epoch:016x}") || barred > 0 {
+        let Some((epoch_now, [number, generation, floor, barred, bars])) = held(numbers)? else {
+            return Ok(None);
+        };
+        if witness.is_none() || epoch_now != epoch || barred > 0 {
             return Ok(None);
         }
         let forgotten = scores.as_chunks::<2>().0.iter().map(last);
         Ok(Some(Self {
             now: Seen { epoch, number, generation },
-            floor: floor.max(purged).max(expired),
+            floor,
             has_bars: bars > 0,
             marks: marks.iter().copied().zip(forgotten).collect(),
         }))
@@ -86,28 +79,30 @@ impl Standing {
         // Then nothing has a higher number, also what was not asked about.
         let is_last = number == self.now.number && !self.has_bars;
         marks.into_iter().all(|mark| match self.marks.get(&mark) {
-            Some(Some(forgotten)) => *forgotten <= number,
-            Some(None) => false,
+            Some(forgotten) => *forgotten <= number,
             None => is_last,
         })
     }
 }
 
 /// The later of a mark's purge and expiry.
-fn last(scores: &[Option<f64>; 2]) -> Option<u64> {
-    let last = scores.iter().flatten().copied().fold(0.0, f64::max);
-    // Whole, and exact below 2^52.
-    (last < BAR).then_some(last as u64)
+fn last(scores: &[Option<f64>; 2]) -> u64 {
+    // Whole numbers below 2^53: exact.
+    scores.iter().flatten().copied().fold(0.0, f64::max) as u64
 }
 
-fn held(numbers: Value) -> Result<(String, [u64; 7]), SharedError> {
-    let fields: Vec<Option<String>> = from_redis_value(numbers).map_err(|_| SharedError::Garbled)?;
-    let Some((epoch, counts)) = fields.split_first().filter(|_| fields.len() == FIELDS.len()) else {
-        return Err(SharedError::Garbled);
+/// Its epoch and number, its generation, what all that began before is not current, until when all is barred, and when the first bar
+/// ends. None when there are none.
+fn held(numbers: Value) -> Result<Option<(u64, [u64; 5])>, SharedError> {
+    let Value::BulkString(numbers) = numbers else {
+        return if numbers == Value::Nil { Ok(None) } else { Err(SharedError::Garbled) };
     };
-    let mut held = [0; 7];
-    for (held, count) in held.iter_mut().zip(counts) {
-        *held = count.as_deref().unwrap_or("0").parse().map_err(|_| SharedError::Garbled)?;
+    let mut words = std::str::from_utf8(&numbers).map_err(|_| SharedError::Garbled)?.split(' ');
+    let epoch =
+        words.next().and_then(|word| u64::from_str_radix(word, 16).ok()).ok_or(SharedError::Garbled)?;
+    let mut held = [0; 5];
+    for held in &mut held {
+        *held = words.next().and_then(|word| word.parse().ok()).ok_or(SharedError::Garbled)?;
     }
-    Ok((epoch.clone().unwrap_or_default(), held))
+    if words.next().is_some() { Err(SharedError::Garbled) } else { Ok(Some((epoch, held))) }
 }

@@ -76,7 +76,8 @@ impl Inner {
     }
 
     pub(super) fn name(&self, scope: ScopeMark, rest: &str) -> String {
-        format!("{}:{{{:032x}}}:{rest}", self.prefix, u128::from_be_bytes(scope.0))
+        let scope = u128::from_be_bytes(scope.0);
+        format!("{}:{{{scope:032x}}}:{rest}", self.prefix)
     }
 
     pub(super) fn value_name(&self, scope: ScopeMark, key: Mark) -> String {

@@ -92,6 +92,13 @@ async fn the_tier_over_a_pool_keeps_the_contract() {
 
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
+async fn the_tier_keeps_the_contract_in_the_third_version_of_the_protocol() {
+    let newer = format!("{}?protocol=resp3", url());
+    Box::pin(InRedis::contract(RedisLink::new(connect(&newer).await), clients(&[url()]), &[url()])).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
 async fn the_tier_in_a_cluster_keeps_the_contract() {
     let cluster = RedisCluster::start();
     let urls = cluster.urls();

@@ -60,9 +60,11 @@ enum Before {
     Expired,
     ExpiredClinic,
     Barred,
+    /// Everything of the clinic but the value, and the looker has heard of what came after.
+    Lost,
 }
 
-const BEFORE: [Before; 7] = [
+const BEFORE: [Before; 8] = [
     Before::Nothing,
     Before::Tag,
     Before::Key,
@@ -70,6 +72,7 @@ const BEFORE: [Before; 7] = [
     Before::Expired,
     Before::ExpiredClinic,
     Before::Barred,
+    Before::Lost,
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +150,11 @@ impl Stage {
             Before::Barred => {
                 let bar = self.other.bar(CLINIC, &[TAG], Duration::from_secs(60), &[]).await.unwrap();
                 self.bar = Some(bar);
+            }
+            Before::Lost => {
+                self.delete("s").await;
+                self.delete("m").await;
+                self.looker.fetch(CLINIC, Mark([9; 16])).await.map(|_| ()).unwrap();
             }
         }
         let mut set = redis::cmd("SET");
@@ -234,7 +242,13 @@ async fn what_was_forgotten_before_a_look_is_not_found_by_it() {
                 let (there, is_there) = oneshot::channel();
                 let (go, may_go) = oneshot::channel();
                 *stage.gapped.gap.lock().await = Some((at, there, may_go));
-                let asking = tokio::spawn(ask.shows_old(stage.looker.clone(), old));
+                let (looker, gap) = (stage.looker.clone(), Arc::clone(&stage.gapped.gap));
+                let asking = tokio::spawn(async move {
+                    let shows_old = ask.shows_old(looker, old).await;
+                    // A look that sends no plain commands has no gap.
+                    drop(gap.lock().await.take());
+                    shows_old
+                });
                 if is_there.await.is_ok() {
                     reached += 1;
                     stage.meanwhile(meanwhile).await;

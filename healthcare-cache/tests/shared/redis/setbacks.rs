@@ -44,6 +44,13 @@ async fn nothing_is_valid_after_a_restart_that_kept_nothing() {
 #[tokio::test]
 #[ignore = "needs Redis: cargo xtask test"]
 async fn a_server_that_was_set_back_is_noticed() {
+    for is_own in [true, false] {
+        notice_a_setback(is_own).await;
+    }
+}
+
+/// By a node that purged something itself since, or that only looked since another did.
+async fn notice_a_setback(is_own: bool) {
     let mut server = RedisServer::start();
     let mut connection = connect(&server.url()).await;
     let pool = deadpool_redis::Config::from_url(server.url())
@@ -52,7 +59,12 @@ async fn a_server_that_was_set_back_is_noticed() {
     let node = RedisShared::builder().pool(pool).prefix("a").limits(shared_limits()).build().unwrap();
     keep(&node).await;
     let _: String = redis::cmd("SAVE").query_async(&mut connection).await.unwrap();
-    purge(&node).await;
+    if is_own {
+        purge(&node).await;
+    } else {
+        purge(&tier(connection, "a")).await;
+        node.fetch(CLINIC, Mark([9; 16])).await.unwrap();
+    }
     server.kill();
     server.restart();
     let stranger = tier(connect(&server.url()).await, "a");
