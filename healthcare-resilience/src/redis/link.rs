@@ -66,7 +66,9 @@ impl Carrier for Pooled {
     }
 
     fn send_all<'a>(&'a self, commands: &'a Pipeline) -> RedisFuture<'a, Vec<Value>> {
-        Box::pin(async move { self.connection().await?.req_packed_commands(commands, 0, commands.len()).await })
+        Box::pin(
+            async move { self.connection().await?.req_packed_commands(commands, 0, commands.len()).await },
+        )
     }
 }
 

@@ -3,8 +3,10 @@
 //! hitbox is not a row: its moka backend keeps serialised bytes and decodes them at each hit, which is another work.
 
 mod kept;
+mod loads;
 mod local;
 mod shared;
+mod site;
 mod subjects;
 
 use crate::compare::{Better, Comparison, Measure, Side};
@@ -16,6 +18,7 @@ pub(super) fn measures() -> Result<Vec<Measure>, Failure> {
     let mut all = local::measures()?;
     all.extend(kept::measures()?);
     all.extend(shared::measures()?);
+    all.extend(loads::measures()?);
     Ok(all)
 }
 

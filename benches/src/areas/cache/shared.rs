@@ -1,32 +1,23 @@
-//! Through Redis: hits of the shared tier, purges, how fast they reach another node, and life without Redis. Starts a server
-//! of its own.
+//! Through Redis: hits of the shared tier, purges, how fast they reach another node, and life without Redis.
 
 use super::{
     Failure, check, cost,
+    site::{Letter, Server, Site, cold, heard, letter, read},
     subjects::{self, ChartKey},
 };
 use crate::compare::{Better, Comparison, Count, Measure, Side, batches};
-use healthcare_cache::{Cache, CacheNode, CachePolicy, JsonCodec, Loaded, Reach, RedisShared, TtlClass};
-use healthcare_core::{KeyId, MasterKey, MemoryKeys, MemoryScopeKeys, Vault};
-use redis::{Client, aio::MultiplexedConnection};
-use serde::{Deserialize, Serialize};
+use healthcare_cache::{Cache, CacheNode, CachePolicy, JsonCodec, Loaded, Reach, TtlClass};
 use std::{
     hint::black_box,
     io,
-    net::{Ipv4Addr, TcpListener},
-    process::{Child, Command, Stdio},
     rc::Rc,
-    sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
-use tokio::{
-    runtime::{Builder, Runtime},
-    task::JoinSet,
-};
+use tokio::task::JoinSet;
 
-const HELD: &str = "1 KiB, one multiplexed connection each, the same runtime and worker, one call at a time; ours runs the fence's script instead of GET, \
-                    opens the seal and reads JSON";
+const HELD: &str = "1 KiB, one multiplexed connection each, the same runtime and worker, one call at a time; ours asks in the same round trip what was forgotten, \
+                    opens the seal and reads JSON; nothing of the clinic was forgotten since";
+const BUSY: &str = "as the row above, but something else of the clinic was purged since: the tags are not known before the value, so the script is asked";
 const SQUEEZED: &str = "64 KiB of JSON; the peer moves it plain, ours squeezed and sealed, and reads it";
 const BATCH: &str =
     "100 keys of one clinic, 1 KiB each, one round trip on both sides; ours opens and reads each";
@@ -35,38 +26,11 @@ const FORGET: &str =
     "one key; ours marks it in Redis, tells the other nodes and forgets it here, in one script";
 const HEARD: &str = "from the call of the purge on one node to the first look-up that misses on another, same worker; PING on a connection of its own";
 const AWAY: &str = "hits in memory; Redis killed against running, within the bound (an hour for this row)";
-const TRIPS: &str = "commands that reached Redis for 100 hits of the shared tier with 8 tags each";
+const TRIPS: &str = "looks and scripts that reached Redis for 100 hits of the shared tier with 8 tags each, a round trip for each";
 const BYTES: &str = "bytes in Redis for 64 KiB of JSON, header and seal included";
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Letter {
-    lines: Vec<String>,
-}
-
-/// So many bytes of JSON, give or take a line.
-fn letter(bytes: usize) -> Letter {
-    let line = |number: usize| {
-        format!(
-            "observation {number:05}: blood pressure 120/80 mmHg, pulse 64, seen by {:08x}",
-            number.wrapping_mul(2_654_435_761)
-        )
-    };
-    Letter { lines: (0..bytes.div_ceil(88)).map(line).collect() }
-}
-
 pub(super) fn measures() -> Result<Vec<Measure>, Failure> {
-    let server = match Server::start() {
-        Ok(server) => Rc::new(server),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            eprintln!("cache: what goes through Redis is not measured: there is no redis-server on the PATH");
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let site = Site {
-        server,
-        runtime: Rc::new(Builder::new_multi_thread().worker_threads(1).enable_all().build()?),
-    };
+    let Some(site) = Site::new()? else { return Ok(Vec::new()) };
     Ok(vec![
         cost(
             "shared hit, 1 KiB sealed",
@@ -78,6 +42,12 @@ pub(super) fn measures() -> Result<Vec<Measure>, Failure> {
             "shared hit, 1 KiB sealed, 8 tags",
             1.1,
             (site.hit(1 << 10, 8)?, HELD),
+            (site.get(1 << 10)?, "redis GET"),
+        ),
+        cost(
+            "shared hit, 8 tags, since a purge",
+            2.2,
+            (site.hit_since_purge()?, BUSY),
             (site.get(1 << 10)?, "redis GET"),
         ),
         cost(
@@ -96,66 +66,15 @@ pub(super) fn measures() -> Result<Vec<Measure>, Failure> {
     ])
 }
 
-/// One worker carries the connections of both sides and keeps the nodes coherent while other rows are measured; callers are on the
-/// main thread, so each call of either side crosses to the worker and back.
-#[derive(Clone)]
-struct Site {
-    // Ended with the last side that needs it.
-    server: Rc<Server>,
-    runtime: Rc<Runtime>,
-}
-
 impl Site {
-    fn connection(&self) -> Result<MultiplexedConnection, Failure> {
-        let client = Client::open(self.server.url())?;
-        Ok(self.run(client.get_multiplexed_async_connection())?)
-    }
-
-    fn run<F: Future>(&self, work: F) -> F::Output {
-        self.runtime.block_on(work)
-    }
-
-    /// A node of its own, which hears the others while the runtime runs.
-    fn node(&self, bound: Duration) -> Result<CacheNode, Failure> {
-        let _inside = self.runtime.enter();
-        let client = Client::open(self.server.url())?;
-        let tier =
-            RedisShared::builder().connection(self.connection()?).listener(client).prefix("bench").build()?;
-        let master = MasterKey::new(KeyId::from_bytes([1; 8]), [2; 32]);
-        let vault = Arc::new(Vault::new(&MemoryKeys::new([master]), Arc::new(MemoryScopeKeys::default()))?);
-        let (node, coherence) = CacheNode::builder()
-            .shared(tier)
-            .secret(&[3; 32])
-            .cipher(vault.cache_cipher())
-            .bound(bound)
-            .build()?;
-        self.runtime.spawn(coherence.run());
-        self.run(heard(&node));
-        check("the node hears itself", node.is_hearing())?;
-        Ok(node)
-    }
-
-    /// Puts a letter of this size under a key, and makes sure that the next read is a hit of the shared tier.
-    fn filled(&self, node: &CacheNode, key: &ChartKey, size: usize, tags: usize) -> Result<(), Failure> {
-        let cache = cold(node)?;
-        let loaded =
-            (0..tags).fold(Loaded::new(letter(size)), |loaded, tag| loaded.tag(format!("ward:{tag}")));
-        self.run(cache.get_or_load(key, move |_| async move { Ok::<_, io::Error>(loaded) }))?;
-        let end = Instant::now() + Duration::from_secs(5);
-        // The fill goes on after the load has landed.
-        while Instant::now() < end {
-            if self.run(read(&cold(node)?, key)) {
-                return Ok(());
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
-        check("the value is in the shared tier", false)
-    }
-
     fn hit(&self, size: usize, tags: usize) -> Result<Side, Failure> {
         let node = self.node(Duration::from_secs(3))?;
         let key = subjects::keys(1).pop().ok_or("no key")?;
         self.filled(&node, &key, size, tags)?;
+        self.hits(node, key)
+    }
+
+    fn hits(&self, node: CacheNode, key: ChartKey) -> Result<Side, Failure> {
         let site = self.clone();
         Ok(Box::new(move || {
             site.run(async {
@@ -171,6 +90,16 @@ impl Site {
                 samples
             })
         }))
+    }
+
+    /// When something else of the clinic was forgotten since: the tags have to be asked about.
+    fn hit_since_purge(&self) -> Result<Side, Failure> {
+        let node = self.node(Duration::from_secs(3))?;
+        let key = subjects::keys(1).pop().ok_or("no key")?;
+        self.filled(&node, &key, 1 << 10, 8)?;
+        let reach = self.run(node.purge_tag(key.clinic, "another ward"));
+        check("the other nodes are told", reach == Reach::Everyone)?;
+        self.hits(node, key)
     }
 
     /// As many plain bytes, without looking at them.
@@ -428,10 +357,11 @@ impl Site {
             let info: String =
                 self.run(redis::cmd("INFO").arg("commandstats").query_async(&mut connection))?;
             let calls = |line: &str| {
-                line.strip_prefix("cmdstat_evalsha:calls=")
-                    .and_then(|rest| rest.split(',').next()?.parse::<f64>().ok())
+                let rest = line.strip_prefix("cmdstat_evalsha:calls=");
+                let rest = rest.or_else(|| line.strip_prefix("cmdstat_getex:calls="));
+                rest.and_then(|rest| rest.split(',').next()?.parse::<f64>().ok())
             };
-            Ok(info.lines().find_map(calls).unwrap_or(0.0))
+            Ok(info.lines().filter_map(calls).sum())
         };
         let before = calls()?;
         let hits = self.run(async {
@@ -444,8 +374,8 @@ impl Site {
         check("each was a hit", hits == 100)?;
         let ours = calls()? - before;
         Ok(Measure::Counted(Count {
-            name: "commands for 100 shared hits",
-            unit: "commands",
+            name: "round trips for 100 shared hits",
+            unit: "round trips",
             ours,
             peer: None,
             most: 100.0,
@@ -475,72 +405,5 @@ impl Site {
             most: plain / 2.0,
             held_equal: BYTES,
         }))
-    }
-}
-
-/// Until the node hears itself.
-async fn heard(node: &CacheNode) {
-    let end = Instant::now() + Duration::from_secs(10);
-    while !node.is_hearing() && Instant::now() < end {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// A cache with nothing in memory yet. Each is read once, so that each read goes to the shared tier; making it is not timed.
-fn cold(node: &CacheNode) -> Result<Cache<ChartKey, Letter>, Failure> {
-    let policy = CachePolicy::of(TtlClass::Patient).build()?;
-    Ok(Cache::builder(policy).node(node).shared(JsonCodec).clinic_share(1.0).build()?)
-}
-
-/// Whether the value came without a load.
-async fn read(cache: &Cache<ChartKey, Letter>, key: &ChartKey) -> bool {
-    cache
-        .get_or_load(key, |_| async { Err::<Loaded<Letter>, _>(io::Error::other("not in the shared tier")) })
-        .await
-        .is_ok()
-}
-
-/// A Redis of this benchmark's own, ended with it.
-struct Server {
-    port: u16,
-    child: std::cell::RefCell<Child>,
-    _dir: tempfile::TempDir,
-}
-
-impl Server {
-    fn start() -> io::Result<Self> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let dir = tempfile::tempdir()?;
-        let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .arg("--dir")
-            .arg(dir.path())
-            .stdout(Stdio::null())
-            .spawn()?;
-        let server = Self { port, child: child.into(), _dir: dir };
-        let end = Instant::now() + Duration::from_secs(10);
-        while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            if Instant::now() > end {
-                return Err(io::Error::other("redis-server did not start"));
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        Ok(server)
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
-    }
-
-    fn kill(&self) {
-        let mut child = self.child.borrow_mut();
-        drop(child.kill());
-        drop(child.wait());
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
     }
 }

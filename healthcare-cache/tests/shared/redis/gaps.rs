@@ -12,12 +12,14 @@ use redis::{
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, oneshot};
 
+type Gap = (usize, oneshot::Sender<()>, oneshot::Receiver<()>);
+
 /// Sends the commands of a pipeline one by one, and before one of them lets others go first.
 #[derive(Clone)]
 struct Gapped {
     inner: MultiplexedConnection,
     /// At which command, who is told that it is reached, and who says that it may go on.
-    gap: Arc<Mutex<Option<(usize, oneshot::Sender<()>, oneshot::Receiver<()>)>>>,
+    gap: Arc<Mutex<Option<Gap>>>,
 }
 
 impl ConnectionLike for Gapped {
