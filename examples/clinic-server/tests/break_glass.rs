@@ -112,6 +112,14 @@ async fn it_opens_one_chart_to_one_user_for_a_quarter_of_an_hour(site: Site) {
     emergency(&doctor).get(&path).await.expect(200);
     ward.clock.advance(Duration::from_secs(1));
     assert_eq!(emergency(&doctor).get(&path).await.expect(403).code(), "ACCESS_PURPOSE_DENIED");
+    // Nor is its page let in before others any more.
+    let cookie = format!("clinic={}", doctor.token.as_deref().unwrap());
+    let page = Client::new(ward.address).with("cookie", &cookie);
+    page.get(&format!("/patients/{patient}")).await.expect(403);
+    let shedder = ward.server.app.limits.shedder();
+    let held: Vec<_> = std::iter::from_fn(|| shedder.try_acquire(Priority::Clinical).ok()).collect();
+    page.get(&format!("/patients/{patient}")).await.expect(503);
+    drop(held);
     ward.stop().await;
 }
 
@@ -219,13 +227,16 @@ async fn a_report_tells_of_one_opening_alone(site: Site) {
     let ward = ward(&site).await;
     let patient = ward.patient().await;
     let path = format!("/api/v1/patients/{patient}");
+    let other = ward.patient().await;
     let (doctor, radiologist) = (ward.signed_in("doctor").await, ward.signed_in("radiologist").await);
     let mine = broken(&doctor, &patient).await;
     let theirs = broken(&radiologist, &patient).await;
     emergency(&doctor).get(&path).await.expect(200);
-    // Another's reading, and a reading that is no emergency, are no part of it.
+    // Another's reading, one of somebody else, and one that is no emergency, are no part of it.
     emergency(&radiologist).get(&format!("{path}/record")).await.expect(200);
-    doctor.get(&path).await.expect(403);
+    broken(&doctor, &other).await;
+    emergency(&doctor).get(&format!("/api/v1/patients/{other}/record")).await.expect(200);
+    doctor.get(&format!("{path}/record")).await.expect(403);
     ward.clock.advance(Duration::from_secs(20 * 60));
     let doctor = ward.signed_in("doctor").await;
     let later = broken(&doctor, &patient).await;
@@ -241,6 +252,13 @@ async fn a_report_tells_of_one_opening_alone(site: Site) {
     assert_eq!(read(&mine).await, ["read"]);
     assert!(read(&theirs).await.contains(&"read-chart".to_owned()));
     assert_eq!(read(&later).await, [""; 0], "nothing was read through the second");
+    // Who looks at the log is in it.
+    let entries =
+        ward.server.app.audit.read(&Query::new(HARBOUR.parse().unwrap()).limit(1_000)).unwrap().entries;
+    let looks = entries.iter().filter_map(|entry| entry.event.as_ref()).filter(|event| {
+        event.ask.kind == "audit" && matches!(event.outcome, healthcare_core::Outcome::Allowed)
+    });
+    assert_eq!(looks.count(), 3);
     ward.stop().await;
 }
 

@@ -73,6 +73,7 @@ pub(super) async fn a_chart_that_is_not_shown_is_opened_and_the_opening_reviewed
     assert_eq!(all.body.matches(REASON).count(), 2);
     let mut auditor = visitor(&running, "auditor").await;
     let audited = auditor.get("/break-glass?unreviewed=false").await.expect(200);
+    assert!(!audited.body.contains("/end\""), "who only looks ends nothing");
     assert!(!audited.body.contains(REASON) && audited.body.contains("<span class=\"hidden\">hidden</span>"));
     running.stop().await;
 }
