@@ -65,3 +65,8 @@ pub use crate::{
 pub mod __private {
     pub use uuid::Uuid;
 }
+
+/// The guide's code, compiled.
+#[cfg(all(doctest, feature = "redis"))]
+#[doc = include_str!("../../docs/caching.md")]
+struct Guide;
