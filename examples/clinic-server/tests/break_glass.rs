@@ -245,6 +245,7 @@ async fn a_report_tells_of_one_opening_alone(site: Site) {
         let one = format!("/api/v1/break-glass/{}", glass["id"].as_str().unwrap());
         let report = officer.get(&one).await.expect(200).json();
         let accesses = report["accesses"].as_array().unwrap().iter();
+        assert!(accesses.clone().all(|entry| entry["purpose"] == "ETREAT"), "{report}");
         let mut read: Vec<_> = accesses.map(|entry| entry["action"].as_str().unwrap().to_owned()).collect();
         read.dedup();
         read

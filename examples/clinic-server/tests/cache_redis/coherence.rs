@@ -1,6 +1,6 @@
 //! What one server writes is never old on it, and on the other within the bound; who may see a chart is never old anywhere.
 
-use crate::{PATIENTS, Pair, hits, ids, until};
+use crate::{PATIENTS, Pair, common::Client, hits, ids, until};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
@@ -20,6 +20,8 @@ async fn what_one_server_writes_the_other_forgets() {
         hits(&pair.other, "patient").1 > 0
     })
     .await;
+    let metrics = Client::new(pair.other.ops.unwrap()).get("/metrics").await.expect(200).body;
+    assert!(metrics.contains("cache_shared_hit_ratio{cache=\"patient\"} "), "{metrics}");
     for round in 0..20 {
         let (writer, reader) = if round % 2 == 0 { (&here, &there) } else { (&there, &here) };
         let known = reader.get(&path).await.expect(200).json();

@@ -11,7 +11,7 @@ mod register;
 
 use clinic_server::{
     commands::{Running, start},
-    config::{Config, DatabaseConfig, KeySource, Rate, RatePeriod},
+    config::{Config, DatabaseConfig, KeySource, OpsConfig, Rate, RatePeriod},
 };
 use common::{Client, Site};
 use healthcare_resilience::testing::RedisServer;
@@ -35,6 +35,7 @@ impl Pair {
         let redis = RedisServer::start();
         let mut site = Site::postgres().await;
         site.config.redis = Some(redis.url().parse().unwrap());
+        site.config.ops = Some(OpsConfig { listen: ([127, 0, 0, 1], 0).into(), token: None });
         // Enough for whatever a test sends.
         let plenty = Rate { requests: 10_000_000, per: RatePeriod::Hour };
         let limits = &mut site.config.limits;
