@@ -70,6 +70,11 @@ async fn who_treats_whom_is_asked_anew_where_the_redis_cannot_say() {
     assert_eq!(desk.get(&path).await.expect(200).json()["given"], "Ada");
     let answer = doctor.get(&path).await;
     assert_eq!(answer.status, 403, "{}", answer.body);
+    until("operators are told that the others are not heard", async || {
+        let told = pair.other.server.app.health.details().await;
+        format!("{told:?}").contains("word: \"deaf\"")
+    })
+    .await;
     pair.redis.go_on();
     pair.stop().await;
 }
