@@ -5,9 +5,9 @@
 mod site;
 
 use healthcare_core::{
-    AccessError, ClinicId, Clock, Create, Criteria, Encounter, Id, Outbox, OutboxMessage, PageRequest, Part,
-    Patient, Phi, Practitioner, Profile, Reader, Record, RelationSource, Remember, Search, Searcher, Update,
-    Writer, encounter, patient, testing::Stage,
+    AccessError, Appointment, AppointmentStatus, ClinicId, Clock, Create, Criteria, Encounter, Id, Outbox,
+    OutboxMessage, PageRequest, Part, Patient, Phi, Practitioner, Profile, Reader, Record, RelationSource,
+    Remember, Search, Searcher, Update, Writer, appointment, encounter, patient, testing::Stage,
 };
 use healthcare_db::{Database, SqlOutbox, SqlRelations, SqlStore};
 use jiff::{SignedDuration, Timestamp};
@@ -200,6 +200,20 @@ async fn relates(site: Site) {
     assert!(!relations.related(&stage.context_in(stage.other), &doctor, patient).await.unwrap());
     assert!(relations.related(&context, &party("patient", patient), patient).await.unwrap());
     assert!(!relations.related(&context, &party("device", patient), patient).await.unwrap());
+    let other = party("practitioner", uuid::Uuid::now_v7());
+    let seen = async |party: &Profile| {
+        let read = Id::<Patient>::from_uuid(patient);
+        stage.policy.filter(healthcare_core::RowFilter::Related(party.clone()));
+        let found = search(&stage, &store).await == [read.as_uuid()];
+        stage.policy.filter(healthcare_core::RowFilter::All);
+        assert_eq!(relations.related(&context, party, patient).await.unwrap(), found);
+        found
+    };
+    assert!(!seen(&other).await);
+    let id = booked(&stage, &store, Id::from_uuid(patient), Id::from_uuid(other.id)).await;
+    assert!(seen(&other).await, "an appointment with them");
+    cancel(&stage, &store, id).await;
+    assert!(!seen(&other).await, "which is cancelled: nobody treats by booking and cancelling");
     let foreign = Stage::default();
     assert!(relations.related(&foreign.context_in(stage.clinic), &doctor, patient).await.is_err());
 
@@ -210,6 +224,42 @@ async fn relates(site: Site) {
     stage.policy.filter(healthcare_core::RowFilter::Related(party("practitioner", uuid::Uuid::nil())));
     assert!(search(&stage, &store).await.is_empty());
     site.remove().await;
+}
+
+async fn booked(
+    stage: &Stage,
+    store: &SqlStore,
+    patient: Id<Patient>,
+    practitioner: Id<Practitioner>,
+) -> Id<Appointment> {
+    let (id, context) = (Id::random(), stage.context());
+    let grant = stage.boundary.gate.open(&context, Create::about(id, patient.as_uuid())).await.unwrap();
+    let starts = stage.clock.now();
+    let plain = appointment::Plain {
+        practitioner_id: practitioner,
+        location_id: Id::random(),
+        status: AppointmentStatus::Booked,
+        confirmed: false,
+        starts,
+        ends: starts + SignedDuration::from_mins(30),
+        zone: "UTC".parse().unwrap(),
+    };
+    let protected = appointment::Protected {
+        service: Phi::new("consultation".to_owned()),
+        note: Phi::new(None),
+        cancel_reason: Phi::new(None),
+    };
+    let row = Appointment::new(id, context.clinic(), patient, plain, protected);
+    store.commit(grant.fill(row).await.unwrap()).await.unwrap();
+    id
+}
+
+async fn cancel(stage: &Stage, store: &SqlStore, id: Id<Appointment>) {
+    let grant = stage.boundary.gate.open(&stage.context(), Update::new(id)).await.unwrap();
+    let row = store.find_for_update(&grant).await.unwrap();
+    let mut draft = grant.edit(row).await.unwrap();
+    draft.plain_mut().status = AppointmentStatus::Cancelled;
+    store.commit(draft.change().await.unwrap()).await.unwrap();
 }
 
 async fn search(stage: &Stage, store: &SqlStore) -> Vec<uuid::Uuid> {

@@ -74,18 +74,18 @@ fn column<T: Record>(fact: &str) -> Option<&'static str> {
     }
 }
 
-/// Treating: the practitioner of an encounter or an appointment of the person. A patient is related to themselves.
+/// Treating: the practitioner of an encounter or of an appointment of the person that is not cancelled. A patient is related to themselves.
 fn related(party: &Profile, select: &mut Select) -> String {
     match &*party.kind {
         "practitioner" => {
             let id = select.bind(Value::Uuid(party.id));
-            let by = |table: &str| {
+            let by = |table: &str, stands: &str| {
                 format!(
                     "EXISTS (SELECT 1 FROM {table} r WHERE r.clinic_id = $1 AND r.practitioner_id = {id} \
-                     AND r.subject_id = t.subject_id)"
+                     AND r.subject_id = t.subject_id{stands})"
                 )
             };
-            format!("({} OR {})", by("encounter"), by("appointment"))
+            format!("({} OR {})", by("encounter", ""), by("appointment", " AND r.status <> 'cancelled'"))
         }
         "patient" => {
             let id = select.bind(Value::Uuid(party.id));

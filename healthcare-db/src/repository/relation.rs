@@ -14,11 +14,12 @@ pub(crate) const TREATS: Statement<Clinic> = clinic_sql!(
     "SELECT subject_id FROM encounter WHERE clinic_id = $1 AND practitioner_id = $2 AND subject_id = $3 \
      UNION ALL \
      SELECT subject_id FROM appointment WHERE clinic_id = $1 AND practitioner_id = $2 AND subject_id = $3 \
+     AND status <> 'cancelled' \
      LIMIT 1"
 );
 
-/// Relations as the tables tell them: a practitioner is related to the patients of their encounters and appointments, a patient
-/// to themselves, and nobody else to anybody.
+/// Relations as the tables tell them: a practitioner is related to the patients of their encounters and of their appointments that
+/// are not cancelled, a patient to themselves, and nobody else to anybody.
 #[derive(Debug, Clone)]
 pub struct SqlRelations {
     database: Database,
