@@ -144,12 +144,12 @@ impl Clinic {
 
     async fn end(&self, context: &RequestContext, id: Id<BreakGlass>) -> Result<(), BreakGlassError> {
         let change = self.glasses.end(context, id).await?;
-        Ok(self.glasses.commit(change).await.map(drop)?)
+        self.glasses.commit(change).await.map(drop)
     }
 
     async fn review(&self, context: &RequestContext, id: Id<BreakGlass>) -> Result<(), BreakGlassError> {
         let change = self.glasses.review(context, id).await?;
-        Ok(self.glasses.commit(change).await.map(drop)?)
+        self.glasses.commit(change).await.map(drop)
     }
 }
 
@@ -349,6 +349,28 @@ async fn nobody_has_more_than_eight_open() {
     assert_eq!(over.code(), ErrorCode::BreakGlassLimit);
     house.clock.advance(Duration::from_secs(15 * 60));
     house.broken(&doctor).await;
+}
+
+/// All have looked before any is committed: the store decides.
+#[tokio::test]
+async fn of_those_that_begin_at_once_eight_are_stored() {
+    let house = clinic().await;
+    let (doctor, _) = house.person(&["DOCTOR"]);
+    let mut begun = Vec::new();
+    for _ in 0..=BreakGlasses::OPEN_MAX {
+        begun.push(house.glasses.begin(&doctor, house.patient, reason()).await.unwrap());
+    }
+    let (last, first) = (begun.pop().unwrap(), begun[0].id());
+    for change in begun {
+        house.glasses.commit(change).await.unwrap();
+    }
+    let over = house.glasses.commit(last).await.unwrap_err();
+    assert!(matches!(over, BreakGlassError::TooMany { limit: 8 }), "{over:?}");
+    // Of another user there are none yet, and an end frees a place.
+    house.broken(&house.person(&["DOCTOR"]).0).await;
+    house.end(&doctor, first).await.unwrap();
+    house.broken(&doctor).await;
+    house.glasses.begin(&doctor, house.patient, reason()).await.unwrap_err();
 }
 
 #[derive(Debug)]

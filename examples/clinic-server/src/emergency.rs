@@ -71,8 +71,12 @@ impl Emergencies {
         {
             count("refused");
         }
-        let glass = self.committed(begun?, answer).await;
-        let glass = glass.map_err(|problem| problem.missing_is(ErrorCode::PatientNotFound))?;
+        let glass = self.committed(begun?, answer).await.map_err(|problem| {
+            if problem.code == ErrorCode::BreakGlassLimit {
+                count("refused");
+            }
+            problem.missing_is(ErrorCode::PatientNotFound)
+        })?;
         count("begun");
         self.note(context, patient.as_uuid(), glass.ends);
         Ok(glass)

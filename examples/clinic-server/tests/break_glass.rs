@@ -24,6 +24,7 @@ on_both_databases!(
     it_is_reviewed_by_somebody_else_once_it_is_over,
     a_repeated_beginning_begins_once,
     a_report_tells_of_one_opening_alone,
+    nobody_has_more_than_eight_open_whatever_begins_at_once,
 );
 
 const REASON: &str = "Unconscious after a fall, nobody with her";
@@ -149,6 +150,42 @@ async fn nothing_is_opened_without_a_reason_a_role_and_a_patient_of_the_clinic(s
     }
     let over = doctor.post(&path, &good).await.expect(429);
     assert_eq!((over.code().as_str(), over.header("retry-after")), ("BREAK_GLASS_LIMIT", Some("60")));
+    ward.stop().await;
+}
+
+async fn nobody_has_more_than_eight_open_whatever_begins_at_once(site: Site) {
+    let ward = ward(&site).await;
+    let patient = ward.patient().await;
+    let doctor = ward.signed_in("doctor").await;
+    let path = format!("/api/v1/patients/{patient}/break-glass");
+    for _ in 0..7 {
+        broken(&doctor, &patient).await;
+    }
+    // One place is left.
+    for _ in 0..3 {
+        let begun = (0..12).map(|_| {
+            let (doctor, path) = (doctor.clone(), path.clone());
+            tokio::spawn(async move { doctor.post(&path, &json!({"reason": REASON})).await })
+        });
+        let begun: Vec<_> = begun.collect();
+        let mut made = Vec::new();
+        for answer in begun {
+            let answer = answer.await.unwrap();
+            match answer.status {
+                201 => made.push(answer.json()["id"].as_str().unwrap().to_owned()),
+                _ => assert_eq!(answer.expect(429).code(), "BREAK_GLASS_LIMIT"),
+            }
+        }
+        assert_eq!(made.len(), 1, "of twelve at once");
+        // An end frees the place.
+        let end = format!("/api/v1/break-glass/{}/end", made[0]);
+        doctor.post(&end, &json!({})).await.expect(200);
+    }
+    ward.clock.advance(Duration::from_secs(15 * 60));
+    let doctor = ward.signed_in("doctor").await;
+    for _ in 0..8 {
+        broken(&doctor, &patient).await;
+    }
     ward.stop().await;
 }
 

@@ -1,10 +1,10 @@
 //! The steps of an emergency access.
 
-use super::BreakGlassError;
+use super::{BreakGlassError, places::Place};
 use crate::policy::EmergencySource;
 use async_trait::async_trait;
 use healthcare_core::{
-    AccessError, BreakGlass, BreakGlassStore, Change, Clock, Committed, Create, Draft, Gate, Id,
+    AccessError, BreakGlass, BreakGlassStore, Change, Claims, Clock, Committed, Create, Draft, Gate, Id,
     Justification, List, Page, PageRequest, Patient, Phi, Read, Released, RequestContext, Undecided, Update,
     UserId, break_glass,
 };
@@ -38,7 +38,8 @@ impl BreakGlasses {
     /// Breaks the glass for a patient: from its commit on, reads of them may ask for the purpose `ETREAT`.
     ///
     /// # Errors
-    /// [`BreakGlassError::TooMany`] beyond [`OPEN_MAX`](Self::OPEN_MAX); otherwise as the gate says.
+    /// [`BreakGlassError::TooMany`] beyond [`OPEN_MAX`](Self::OPEN_MAX), as far as it is known before the commit, which decides; otherwise as the
+    /// gate says.
     pub async fn begin(
         &self,
         context: &RequestContext,
@@ -50,12 +51,12 @@ impl BreakGlasses {
         let access = Create::about(id, patient.as_uuid());
         let grant = self.gate.open(&context.because(reason), access).await?;
         // After the decision, so that who may not learns nothing and is in the log.
-        let now = self.clock.now();
+        let (by, now) = (user(context)?, self.clock.now());
         if self.store.open_count(context, now).await? >= Self::OPEN_MAX {
             return Err(BreakGlassError::TooMany { limit: Self::OPEN_MAX });
         }
         let plain = break_glass::Plain {
-            user_id: user(context)?,
+            user_id: by,
             starts: now,
             ends: now.saturating_add(Self::LIFE).map_err(AccessError::storage)?,
             ended_at: None,
@@ -65,7 +66,8 @@ impl BreakGlasses {
         };
         let protected = break_glass::Protected { reason: Phi::new(text) };
         let row = BreakGlass::new(id, context.clinic(), patient, plain, protected);
-        Ok(grant.fill(row).await?.event("break_glass.begun"))
+        let change = grant.fill(row).await?.event("break_glass.begun");
+        Ok(change.claiming(Place::in_turn(by, id.as_uuid())?))
     }
 
     /// Ends one before its time: its own user, or who the policy lets.
@@ -84,7 +86,9 @@ impl BreakGlasses {
         }
         let plain = draft.plain_mut();
         (plain.ended_at, plain.ended_by) = (Some(now), Some(by));
-        Ok(draft.change().await?.event("break_glass.ended"))
+        // Its place is free again.
+        let free = Claims { release: true, place: Vec::new() };
+        Ok(draft.change().await?.event("break_glass.ended").claiming(free))
     }
 
     /// Marks one as looked at by this context's user, who must be another than its own.
@@ -125,11 +129,20 @@ impl BreakGlasses {
     /// Stores a step.
     ///
     /// # Errors
-    /// As the store says. A patient who is not there is not found.
-    pub async fn commit(&self, change: Change<BreakGlass>) -> Result<Committed, AccessError> {
-        self.store.commit(change).await.map_err(|error| match error {
-            AccessError::Dangling(_) => AccessError::NotFound,
-            error => error,
+    /// [`BreakGlassError::TooMany`] when its user has so many open meanwhile; otherwise as the store says. A patient who is not there is not
+    /// found.
+    pub async fn commit(&self, change: Change<BreakGlass>) -> Result<Committed, BreakGlassError> {
+        let glass = change.preview();
+        let begins = glass.ended_at.is_none() && glass.reviewed_at.is_none();
+        let place = if begins { Some(Place::of(&glass)?) } else { None };
+        let committed = match &place {
+            Some(place) => self.store.commit_guarded(change, place).await,
+            None => self.store.commit(change).await,
+        };
+        committed.map_err(|error| match error {
+            AccessError::Dangling(_) => AccessError::NotFound.into(),
+            error if Place::is_missing(&error) => BreakGlassError::TooMany { limit: Self::OPEN_MAX },
+            error => error.into(),
         })
     }
 
