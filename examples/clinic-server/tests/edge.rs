@@ -92,6 +92,7 @@ async fn what_matters_least_is_shed_first_and_emergencies_last() {
     let doctor = Client::signed_in(running.address, "doctor@harbour.example").await;
     let desk = Client::signed_in(running.address, "receptionist@harbour.example").await;
     let auditor = Client::signed_in(running.address, "auditor@harbour.example").await;
+    let nurse = Client::signed_in(running.address, "nurse@harbour.example").await;
     let shedder = running.server.app.limits.shedder();
     let fill = |priority| std::iter::from_fn(move || shedder.try_acquire(priority).ok());
     let mut held: Vec<_> = fill(Priority::Background).collect();
@@ -106,7 +107,8 @@ async fn what_matters_least_is_shed_first_and_emergencies_last() {
     // It is let in, and the policy decides: the glass is broken for nobody.
     let emergency = |client: &Client| client.with("x-purpose-of-use", "ETREAT");
     assert_eq!(emergency(&doctor).get(PATIENTS).await.expect(403).code(), "ACCESS_PURPOSE_DENIED");
-    // Who gives no care has no emergencies, and neither has who only says so.
+    // Who may not break the glass has no emergencies, and neither has who only says so.
+    assert_eq!(emergency(&nurse).get(PATIENTS).await.expect(503).code(), "OVERLOADED");
     assert_eq!(emergency(&desk).get(PATIENTS).await.expect(503).code(), "OVERLOADED");
     assert_eq!(emergency(&Client::new(running.address)).get(PATIENTS).await.expect(503).code(), "OVERLOADED");
     Client::new(running.address).get("/readyz").await.expect(200);

@@ -142,7 +142,9 @@ pub(super) fn priority(app: &App, request: &Request) -> Option<Priority> {
         return Some(Priority::Normal);
     };
     let cares = claims.roles.iter().any(|role| CARE.contains(&role.as_str()));
-    Some(if cares && is_emergency(app, request, &claims) {
+    let policy = app.policy.policy();
+    let may_break = claims.roles.iter().any(|role| policy.breaks_glass(role));
+    Some(if may_break && is_emergency(app, request, &claims) {
         Priority::Emergency
     } else if ["/api/v1/audit", "/logger", "/api-docs"].iter().any(|slow| path.starts_with(slow)) {
         Priority::Background
