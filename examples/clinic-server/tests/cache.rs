@@ -125,3 +125,36 @@ async fn operators_see_how_good_it_is_and_make_it_forget() {
     assert!(entries.body.contains("cache-purged-subject"), "{}", entries.body);
     running.stop().await;
 }
+
+/// A page of somebody else's, in the browser of who sits at the server: by a name that points here, or blindly.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_somebody_elses_is_no_operator() {
+    let mut site = Site::sqlite();
+    site.config.ops = Some(OpsConfig { listen: ([127, 0, 0, 1], 0).into(), token: None });
+    let running = site.start().await;
+    let operator = Client::new(running.ops.unwrap());
+    let purge = json!({"clinic": {"clinic": HARBOUR}});
+    for (name, value) in
+        [("host", "rebound.example"), ("origin", "https://rebound.example"), ("origin", "null")]
+    {
+        let page = operator.with(name, value);
+        page.post("/cache/purge", &purge).await.expect(421);
+        page.get("/metrics").await.expect(421);
+    }
+    let port = running.ops.unwrap().port();
+    for host in [format!("localhost:{port}"), format!("127.0.0.1:{port}")] {
+        operator.with("host", &host).get("/cache/caches").await.expect(200);
+    }
+    operator
+        .post("/cache/purge", &json!({"subject": {"clinic": HARBOUR, "subject": HARBOUR}}))
+        .await
+        .expect(200);
+    // A token shows that it is meant, whatever the server is called.
+    running.stop().await;
+    let token = "0123456789abcdef0123456789abcdef".to_owned();
+    site.config.ops = Some(OpsConfig { listen: ([127, 0, 0, 1], 0).into(), token: Some(token.clone()) });
+    let running = site.start().await;
+    let operator = Client::new(running.ops.unwrap()).with_token(&token);
+    operator.with("host", "clinic.example").get("/metrics").await.expect(200);
+    running.stop().await;
+}

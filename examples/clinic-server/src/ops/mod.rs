@@ -3,6 +3,7 @@
 //! Nothing of it holds a person, and all of it tells an attacker what this server depends on and when that is weak. So it is not served beside
 //! the API: it listens on this machine, or asks for a token.
 
+mod asked;
 mod recorder;
 
 use crate::{App, caches, config::OpsConfig, live, wiring::StartError};
@@ -85,16 +86,21 @@ fn router(token: Option<&str>, metrics: PrometheusHandle, app: &Arc<App>) -> Res
 /// Digests are compared, so that the time tells nothing of the token.
 async fn operators_only(State(known): State<Option<Arc<Digest>>>, request: Request, next: Next) -> Response {
     let shown = healthcare_rbac::edge::bearer(request.headers()).ok().flatten();
-    let admitted = match (&known, shown) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some(known), Some(shown)) => digest(&SHA256, shown.as_bytes()).as_ref() == (**known).as_ref(),
+    let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"operators\""))];
+    let refused = match (&known, shown) {
+        // Without a token everybody at this machine is an operator; what their browser sends for somebody else's page is not.
+        (None, _) if !asked::is_by_operator(&request) => {
+            Some(StatusCode::MISDIRECTED_REQUEST.into_response())
+        }
+        (None, _) => None,
+        (Some(known), Some(shown)) if digest(&SHA256, shown.as_bytes()).as_ref() == (**known).as_ref() => {
+            None
+        }
+        (Some(_), _) => Some((StatusCode::UNAUTHORIZED, challenge).into_response()),
     };
-    let mut response = if admitted {
-        next.run(request).await
-    } else {
-        let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"operators\""))];
-        (StatusCode::UNAUTHORIZED, challenge).into_response()
+    let mut response = match refused {
+        Some(refused) => refused,
+        None => next.run(request).await,
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -163,11 +163,13 @@ impl Client {
     }
 
     pub async fn send(&self, method: &str, path: &str, media: &str, body: &[u8]) -> Answer {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n");
+        let host = self.extra.iter().find(|(name, _)| name == "host").map(|(_, host)| host.clone());
+        let host = host.unwrap_or_else(|| self.address.to_string());
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
         if let Some(token) = &self.token {
             head.push_str(&format!("authorization: Bearer {token}\r\n"));
         }
-        for (name, value) in &self.extra {
+        for (name, value) in self.extra.iter().filter(|(name, _)| name != "host") {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         if !body.is_empty() || method != "GET" {
