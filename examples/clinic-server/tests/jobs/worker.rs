@@ -3,7 +3,7 @@ use super::common::{Client, HARBOUR, Site};
 use async_trait::async_trait;
 use clinic_server::{
     commands::{Running, start_as, start_with},
-    config::OpsConfig,
+    config::{DatabaseConfig, OpsConfig},
     wiring::{Process, Server},
 };
 use healthcare_core::ClinicId;
@@ -134,13 +134,31 @@ pub(super) async fn a_kind_that_nobody_knows_waits(site: Site) {
     worker.stop().await;
 }
 
+/// All that waits is due: PostgreSQL's clock cannot be moved.
+async fn an_hour_later(site: &Site) {
+    use sqlx::{Connection as _, Executor as _};
+    let due = "UPDATE main.job SET due_at = created_at WHERE state = 'waiting'";
+    match &site.config.database {
+        DatabaseConfig::Postgres { relay, .. } => {
+            let mut relay = sqlx::PgConnection::connect(relay.expose()).await.unwrap();
+            assert_eq!(relay.execute(due).await.unwrap().rows_affected(), 1);
+        }
+        DatabaseConfig::Sqlite(path) => {
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+            let mut database = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+            assert_eq!(database.execute(due).await.unwrap().rows_affected(), 1);
+        }
+    }
+}
+
 pub(super) async fn what_is_due_after_the_stop_is_done_by_the_next(site: Site) {
     let (first, _) = worker(&site, Process::All).await;
     let id = Uuid::now_v7();
-    let job = NewJob::builder(harbour(), &Told { id }).after(Duration::from_secs(2)).build().unwrap();
+    let job = NewJob::builder(harbour(), &Told { id }).after(Duration::from_secs(3_600)).build().unwrap();
     first.server.app.jobs.enqueue(job).await.unwrap();
     assert_eq!(counted(&first).await.delayed, 1);
     assert!(first.stop().await.is_clean());
+    an_hour_later(&site).await;
 
     let (next, mut tells) = worker(&site, Process::All).await;
     assert_eq!(tells.recv().await, Some((id, harbour())));
