@@ -16,6 +16,7 @@ on_both_databases!(
     what_has_moved_is_told_and_reminded_of_at_its_new_time,
     who_tells_reads_as_a_named_actor_what_it_needs,
     what_a_clinic_switches_on_later_holds_without_a_restart,
+    two_changes_at_once_are_told_once_and_one_that_comes_back_again,
 );
 
 /// Who the patient may be, and what is known of the visit.
@@ -129,6 +130,29 @@ async fn what_a_clinic_switches_on_later_holds_without_a_restart(site: Site) {
     house.book("11:00").await;
     let sent = house.sent(1).await;
     assert!(sent[0].text.text().contains(&house.shown("11:00")));
+    house.close().await;
+}
+
+async fn two_changes_at_once_are_told_once_and_one_that_comes_back_again(site: Site) {
+    let mut house = House::open(&site).await;
+    house.work().await;
+    let id = house.book("10:00").await;
+    house.sent(1).await;
+    house.settled().await;
+    house.lose_worker().await;
+    house.move_to(id, "14:00").await;
+    house.move_to(id, "15:00").await;
+    house.until_count("notification", "both are to be told", |count| count.due == 2).await;
+    house.work_again().await;
+    house.until_count("notification", "both were looked at", |count| count.done == 3).await;
+    house.settled().await;
+    let sent = house.sent(2).await;
+    assert!(sent[1].text.text().contains(&house.shown("15:00")));
+    // Who was told of the fourth time would else believe it.
+    house.move_to(id, "16:00").await;
+    house.sent(3).await;
+    house.move_to(id, "15:00").await;
+    assert!(house.sent(4).await[3].text.text().contains(&house.shown("15:00")));
     house.close().await;
 }
 

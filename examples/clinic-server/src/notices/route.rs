@@ -37,7 +37,9 @@ impl JobHandler for NoticeJobs {
         let starts = appointment.starts;
         if about.holds(&appointment, starts, desk.app.clock.now()) {
             let email = SendEmail { about, appointment: appointment.id().as_uuid(), starts };
-            let key = UniqueKey::new(about.as_str(), job.appointment, job.version);
+            // By the version that was read, not by the one that was told of: two changes that are looked at together say the same, and it is said
+            // once. A time that comes back later is another version, and is told again.
+            let key = UniqueKey::new(about.as_str(), job.appointment, appointment.version());
             desk.hand_on(NewJob::builder(attempt.clinic(), &email).tries(email.tries()).once(key).build())
                 .await?;
         }
