@@ -66,4 +66,10 @@ pub trait EmailTransport: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`EmailFailure`].
     async fn send(&self, email: &OutgoingEmail) -> Result<(), EmailFailure>;
+
+    /// Whether what it accepts is on its way to somebody. One for where no mail server is set says no, so that nobody counts its messages
+    /// among those that were sent.
+    fn delivers(&self) -> bool {
+        true
+    }
 }

@@ -11,4 +11,8 @@ impl EmailTransport for LogEmail {
         tracing::info!(email = %email.id, "an e-mail would have been sent: no mail server is set");
         Ok(())
     }
+
+    fn delivers(&self) -> bool {
+        false
+    }
 }

@@ -211,6 +211,11 @@ async fn work(
     server: &mut Server,
     more: impl FnOnce(WorkerBuilder, &Arc<App>) -> WorkerBuilder,
 ) -> Result<Subscribed, StartError> {
+    if !server.app.email.delivers() {
+        tracing::warn!(
+            "no mail server is set: patients are told nothing, and each notice is counted as logged"
+        );
+    }
     start_worker(server, more)?;
     let listeners = listen_to_events(server).await?;
     relay(server)?;

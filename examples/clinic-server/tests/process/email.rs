@@ -122,6 +122,24 @@ fn a_booking_at_one_process_is_told_by_another() {
     a_booking_arrives(&Site::postgres(), &[("serve", "data"), ("worker", "data")]);
 }
 
+/// A production that was given no mail server does not count as told what went to the log alone.
+#[test]
+fn what_goes_to_the_log_alone_is_counted_as_that_and_said_at_the_start() {
+    let site = Site::sqlite();
+    let server = Server::start(site.command(&site.data()).args(["--ops-listen", "127.0.0.1:0"]));
+    let ops = server.process.out.after("Operators on http://").unwrap();
+    let ops = ops.split(':').take(2).collect::<Vec<_>>().join(":").parse().unwrap();
+    assert!(server.process.err.text().contains("no mail server is set: patients are told nothing"));
+    let mut client = Client::signed_in(server.address, "receptionist");
+    booked(&mut client, &address());
+    let metrics = poll("it to be counted", || {
+        let metrics = Client::new(ops).get("/metrics").unwrap().text();
+        metrics.contains("clinic_emails_total{").then_some(metrics)
+    });
+    assert!(metrics.contains("outcome=\"logged\"") && !metrics.contains("outcome=\"accepted\""), "{metrics}");
+    server.stop();
+}
+
 #[test]
 fn a_mail_server_that_is_away_costs_a_booking_nothing_and_is_told_to_operators() {
     let site = Site::sqlite();
