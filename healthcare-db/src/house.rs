@@ -45,6 +45,11 @@ pub const HOUSE_TABLES: &[HouseTable] = &[
         holds: "job id, clinic id, queue, kind, key of ids, state, times, token, counts, class of the last error, sealed payload",
         why: "one worker serves all clinics; it sees headers and ciphertext",
     },
+    HouseTable {
+        name: "memory_tier",
+        holds: "process id, a word, a time",
+        why: "it says what each process of the house is, and nothing of a clinic",
+    },
 ];
 
 /// Names of clinic tables, which no house statement may touch.

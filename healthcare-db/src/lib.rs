@@ -20,7 +20,10 @@ mod transaction;
 pub use database::{Database, DatabaseOptions};
 pub use error::DbError;
 pub use house::{HOUSE_TABLES, HouseTable};
-pub use repository::{OutboxTail, Remembered, SqlOutbox, SqlRelations, SqlScopeKeys, SqlStore, Tailed};
+pub use repository::{
+    MemoryTier, OtherTiers, OutboxTail, Remembered, SqlMemoryTiers, SqlOutbox, SqlRelations, SqlScopeKeys,
+    SqlStore, Tailed,
+};
 pub use schema::{CLINIC_TABLES, ClinicTable};
 #[cfg(feature = "postgres")]
 pub use schema::{Login, Logins, migrate};

@@ -15,6 +15,7 @@ mod rows;
 mod select;
 mod store;
 mod tail;
+mod tiers;
 mod write;
 
 pub use keys::SqlScopeKeys;
@@ -22,3 +23,4 @@ pub use outbox::SqlOutbox;
 pub use relation::SqlRelations;
 pub use store::{Remembered, SqlStore};
 pub use tail::{OutboxTail, Tailed};
+pub use tiers::{MemoryTier, OtherTiers, SqlMemoryTiers};

@@ -1,7 +1,7 @@
 //! Every statement of the repositories, for the tests that prepare and explain them on both databases.
 #![allow(clippy::unwrap_used)]
 
-use super::{break_glass, claims, keys, outbox, relation, select::Select, store, tail, write};
+use super::{break_glass, claims, keys, outbox, relation, select::Select, store, tail, tiers, write};
 use crate::statement::{Clinic, Composed, House, Statement};
 use healthcare_core::{
     AllergyIntolerance, Appointment, BlindToken, BreakGlass, Clinic as ClinicRecord, Condition, Encounter,
@@ -36,6 +36,9 @@ pub(crate) const HOUSE: &[(&str, Statement<House>)] = &[
     ("outbox::RETRY", outbox::RETRY),
     ("outbox::PURGE", outbox::PURGE),
     ("outbox::SINCE", tail::SINCE),
+    ("tiers::HOLD", tiers::HOLD),
+    ("tiers::HELD", tiers::HELD),
+    ("tiers::LEAVE", tiers::LEAVE),
 ];
 
 pub(crate) use claims::{PLACE as PLACE_CLAIM, RELEASE as RELEASE_CLAIMS, TAKEN as TAKEN_CLAIMS};

@@ -181,7 +181,7 @@ GRANT USAGE ON SCHEMA main TO healthcare_application, healthcare_relay;
 GRANT SELECT ON main._sqlx_migrations TO healthcare_application, healthcare_relay;
 GRANT INSERT ON {queue_tables} TO healthcare_application;
 GRANT SELECT, UPDATE, DELETE ON {queue_tables} TO healthcare_relay;
-GRANT SELECT, INSERT, UPDATE, DELETE ON main.app_user, main.membership, main.session TO healthcare_application;
+GRANT SELECT, INSERT, UPDATE, DELETE ON main.app_user, main.membership, main.session, main.memory_tier TO healthcare_application;
 GRANT SELECT, INSERT ON main.scope_key TO healthcare_application;"
     )
 }

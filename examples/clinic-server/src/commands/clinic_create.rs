@@ -46,7 +46,7 @@ pub(super) async fn run(config: &Config, args: CreateArgs, input: impl BufRead) 
     let wanted = NewClinic::read(args, input)?;
     let mut server = wiring::wire(config, Process::Clinic).await?;
     wanted.check(&server.plugins)?;
-    server.hear()?;
+    server.hear().await?;
     let made = create_clinic(&server.app, &wanted).await;
     server.close().await?;
     let (id, had_account) = made?;

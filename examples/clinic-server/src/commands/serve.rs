@@ -101,7 +101,7 @@ async fn begin(
     listener.set_nonblocking(true).map_err(StartError::Listen)?;
     let metrics = ops::record(config.ops.as_ref())?;
     let mut server = wiring::wire(config, process).await?;
-    server.hear()?;
+    server.hear().await?;
     // Before the first request is answered: whoever waits for the server may end it at once.
     if signals == Signals::Heard {
         drop(server.shutdown.listen(SecondSignal::Exit).map_err(|error| StartError::Wiring(error.into()))?);

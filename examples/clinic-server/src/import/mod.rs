@@ -38,7 +38,7 @@ pub(crate) async fn run(config: &Config, clinic: Option<&str>, paths: &[PathBuf]
     let clinic = clinic_of(config, clinic)?;
     let files = files::collect(paths)?;
     let mut server = wiring::wire(config, Process::Import).await?;
-    server.hear()?;
+    server.hear().await?;
     if config.environment == Environment::Demo {
         seed(&server.app).await?;
     }

@@ -46,11 +46,12 @@ impl Server {
     ///
     /// # Errors
     /// When the server is stopping.
-    pub fn hear(&mut self) -> Result<(), StartError> {
+    pub async fn hear(&mut self) -> Result<(), StartError> {
         let Some(coherence) = self.coherence.take() else { return Ok(()) };
         let stage = self.shutdown.stage(STAGE).map_err(|error| StartError::Wiring(error.into()))?;
         let hearing = coherence.run_until(stage.until_stopping());
         drop(stage.spawn("coherence", hearing).map_err(|error| StartError::Wiring(error.into()))?);
+        self.forget_stale().await;
         Ok(())
     }
 

@@ -32,6 +32,24 @@ pub enum StartError {
     /// The Redis's URL cannot be used.
     #[error("--redis-url: the driver does not take it: write redis://host:6379/0 or rediss://host:6379/0")]
     Redis,
+    /// Others share a Redis.
+    #[error(
+        "--redis-url: other processes on this database share a Redis, and would not be told what this one changes: give it the same one, or end \
+         the others. Those that were killed count as ended in {seconds} s"
+    )]
+    WithRedis {
+        /// When to try again at the latest.
+        seconds: i64,
+    },
+    /// Others have none.
+    #[error(
+        "--redis-url: other processes on this database have none, and would not tell this one what they change: give it to all of them, or to none. \
+         Those that were killed count as ended in {seconds} s"
+    )]
+    WithoutRedis {
+        /// When to try again at the latest.
+        seconds: i64,
+    },
     /// E-mail cannot be sent so.
     #[error("--smtp-url: {0}")]
     Email(#[source] healthcare_messaging::SmtpConfigError),

@@ -24,6 +24,7 @@ mod plugins;
 mod process;
 mod ready;
 mod redis;
+mod tier;
 
 pub(crate) use accounts::email_key;
 pub use error::StartError;
@@ -58,7 +59,7 @@ use healthcare_rbac::policy::{Policy, PolicyAuthorizer};
 use healthcare_resilience::Shutdown;
 use late::LateRelations;
 use redis::SharedRedis;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// A server, wired and not yet serving.
 #[derive(Debug)]
@@ -81,6 +82,7 @@ pub struct Server {
     pub bus: InProcessBus,
     /// The database.
     pub database: Database,
+    tier: tier::Tier,
 }
 
 /// Wires a server.
@@ -102,10 +104,10 @@ pub async fn wire_with(
 ) -> Result<Server, StartError> {
     prepare_directory(&config.data_dir)?;
     let (database, relay_database) = connect(&config.database).await?;
+    let tier = tier::Tier::enter(config, &database, &clock).await?;
     let (scope_keys, vault) = keys(config, &database, &clock)?;
 
-    let audit_dir = process.audit_dir(&config.data_dir);
-    let audit = open_audit((config, process), &audit_dir, &vault, &clock)?;
+    let (audit, audit_dir) = open_audit(config, process, &vault, &clock)?;
     let (policy, late, emergencies) = policy()?;
     let boundary = boundary(&policy, &audit, &clock)?;
     let redis = config.redis.as_ref().map(redis::connect).transpose()?;
@@ -120,7 +122,7 @@ pub async fn wire_with(
     let plugins = Arc::new(plugins::plugins(&store, payer.as_ref(), &jobs, (&boundary, &clock)));
     let appointments = appointments(&boundary, &store, &plugins, &clock);
 
-    let shutdown = shutdown()?;
+    let shutdown = shutdown(&tier)?;
     let bus = InProcessBus::new();
     let outbox = Arc::new(SqlOutbox::new(relay_database, Arc::clone(&vault), boundary.system.clone()));
     let relay = relay(&outbox, &bus, PurgingSink::new(audit.clone(), caches.node()), (&clock, &wake))?;
@@ -169,6 +171,7 @@ pub async fn wire_with(
         plugins,
         bus,
         database,
+        tier,
     })
 }
 
@@ -285,21 +288,22 @@ fn provider(key: &KeySource) -> Result<Box<dyn KeyProvider>, StartError> {
 }
 
 fn open_audit(
-    (config, process): (&Config, Process),
-    dir: &Path,
+    config: &Config,
+    process: Process,
     vault: &Vault,
     clock: &Arc<dyn Clock>,
-) -> Result<AuditLog, StartError> {
-    std::fs::create_dir_all(dir).map_err(StartError::DataDir)?;
+) -> Result<(AuditLog, PathBuf), StartError> {
+    let dir = process.audit_dir(&config.data_dir);
+    std::fs::create_dir_all(&dir).map_err(StartError::DataDir)?;
     let bodies = Arc::new(HouseBodies(vault.house_cipher()));
-    let mut log = AuditLog::builder(dir, bodies).clock(Arc::clone(clock));
+    let mut log = AuditLog::builder(&dir, bodies).clock(Arc::clone(clock));
     if let Some(second) = &config.audit_spill {
         prepare_directory(second).map_err(|error| StartError::AuditSpill(Box::new(error)))?;
         let second = process.spill_dir(second);
         std::fs::create_dir_all(&second).map_err(StartError::DataDir)?;
         log = log.spill(second);
     }
-    log.open().map_err(StartError::Audit)
+    Ok((log.open().map_err(StartError::Audit)?, dir))
 }
 
 /// The policy asks for relations, relations are read through the boundary's storage door, and the boundary is built with the policy: the
@@ -312,8 +316,8 @@ fn relations(late: &LateRelations, database: &Database, boundary: &Boundary, cac
     });
 }
 
-fn shutdown() -> Result<Shutdown, StartError> {
-    Shutdown::builder()
+fn shutdown(tier: &tier::Tier) -> Result<Shutdown, StartError> {
+    let shutdown = Shutdown::builder()
         .stage("live", Duration::from_secs(3))
         .stage("http", Duration::from_secs(20))
         .stage("worker", jobs::STAGE)
@@ -322,5 +326,7 @@ fn shutdown() -> Result<Shutdown, StartError> {
         .stage(cache::STAGE, cache::GOODBYE_MAX)
         .stage("ops", Duration::from_secs(1))
         .build()
-        .map_err(|error| StartError::Wiring(error.into()))
+        .map_err(|error| StartError::Wiring(error.into()))?;
+    tier.keep(&shutdown)?;
+    Ok(shutdown)
 }

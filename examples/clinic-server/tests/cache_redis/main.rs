@@ -8,6 +8,7 @@ mod canary;
 mod coherence;
 mod killed;
 mod register;
+mod restart;
 
 use clinic_server::{
     commands::{Running, start},
