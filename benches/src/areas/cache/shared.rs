@@ -19,6 +19,7 @@ const HELD: &str = "1 KiB, one multiplexed connection each, the same runtime and
                     opens the seal and reads JSON; nothing of the clinic was forgotten since";
 const BUSY: &str = "as the row above, but something else of the clinic was purged since: the tags are not known before the value, so the script is asked";
 const SQUEEZED: &str = "64 KiB of JSON; the peer moves it plain, ours squeezed and sealed, and reads it";
+const OWN: &str = "the same commands in one round trip on both sides; ours opens the seal, reads JSON and remembers the value";
 const BATCH: &str =
     "100 keys of one clinic, 1 KiB each, one round trip on both sides; ours opens and reads each";
 const CROWD: &str = "64 tasks at once, 1 KiB, one multiplexed connection each, one worker";
@@ -37,6 +38,12 @@ pub(super) fn measures() -> Result<Vec<Measure>, Failure> {
             1.1,
             (site.hit(1 << 10, 0)?, HELD),
             (site.get(1 << 10)?, "redis GET"),
+        ),
+        cost(
+            "shared hit, 1 KiB sealed",
+            1.5,
+            (site.hit(1 << 10, 0)?, OWN),
+            (site.commands(1 << 10)?, "the same commands alone"),
         ),
         cost(
             "shared hit, 1 KiB sealed, 8 tags",
@@ -116,6 +123,34 @@ impl Site {
                 for _ in 0..64 {
                     let start = Instant::now();
                     let found: Result<Vec<u8>, _> = get.query_async(&mut connection).await;
+                    let nanos = start.elapsed().as_nanos() as f64;
+                    samples.extend(black_box(found).is_ok().then_some(nanos));
+                }
+                samples
+            })
+        }))
+    }
+
+    /// What a look sends, and its answers, without looking at them.
+    fn commands(&self, size: usize) -> Result<Side, Failure> {
+        let mut connection = self.connection()?;
+        let bytes = serde_json::to_vec(&letter(size))?;
+        let (value, marks, numbers) = ("own:v", "own:m", "own:s");
+        let mut set = redis::pipe();
+        set.cmd("SET").arg(value).arg(bytes).cmd("ZADD").arg(marks).arg(&["1", "witness"]);
+        set.cmd("HSET").arg(numbers).arg(&["p", "0000000000000000 1 0 0 0 0"]);
+        self.run(set.exec_async(&mut connection))?;
+        let mut look = redis::pipe();
+        look.cmd("GETEX").arg(value);
+        look.cmd("ZMSCORE").arg(marks).arg(&["witness", "key", "xkey", "subject", "xsubject"]);
+        look.cmd("HGET").arg(numbers).arg("p").cmd("TIME");
+        let site = self.clone();
+        Ok(Box::new(move || {
+            site.run(async {
+                let mut samples = Vec::with_capacity(64);
+                for _ in 0..64 {
+                    let start = Instant::now();
+                    let found: Result<Vec<redis::Value>, _> = look.query_async(&mut connection).await;
                     let nanos = start.elapsed().as_nanos() as f64;
                     samples.extend(black_box(found).is_ok().then_some(nanos));
                 }
