@@ -35,8 +35,8 @@ pub struct Connection {
     number: u64,
     queue: Arc<Queue>,
     rights: Arc<dyn Rights>,
-    /// Where it is, and when that was decided.
-    rooms: BTreeMap<RoomName, Duration>,
+    /// Where it is, when that was decided, and how it is there.
+    rooms: BTreeMap<RoomName, (Duration, Presence)>,
     /// How many messages came since when.
     heard: (u32, Duration),
 }
@@ -85,19 +85,23 @@ impl Connection {
     }
 
     /// Asks anew whether the sign-in lives, and for each room whether the client may still be in it: all of them when something
-    /// has changed, and else those whose decision is old.
+    /// has changed, and else those whose decision is old. Whoever is to be there in another [`Presence`] leaves and joins anew.
     ///
     /// # Errors
     /// How the connection is to be closed.
     pub async fn recheck(&mut self, all: bool) -> Result<(), Close> {
         self.lives().await?;
         let now = self.hub.0.clock.monotonic();
-        let is_old = |at: &Duration| all || now.saturating_sub(*at) >= self.hub.0.decided_for;
-        let due: Vec<RoomName> =
-            self.rooms.iter().filter(|(_, at)| is_old(at)).map(|(name, _)| name.clone()).collect();
-        for name in due {
+        let is_old = |at: Duration| all || now.saturating_sub(at) >= self.hub.0.decided_for;
+        let due = self.rooms.iter().filter(|(_, (at, _))| is_old(*at));
+        let due: Vec<_> = due.map(|(name, (_, was))| (name.clone(), *was)).collect();
+        for (name, was) in due {
             match self.may_join(&name).await {
-                Ok(_) => drop(self.rooms.insert(name, now)),
+                Ok(presence) if presence == was => drop(self.rooms.insert(name, (now, was))),
+                Ok(_) => {
+                    self.leave(&name);
+                    self.join(name, None).await?;
+                }
                 Err(refused) => {
                     self.leave(&name);
                     self.refuse(&name, reason(refused));
@@ -133,7 +137,7 @@ impl Connection {
             let wish = Wish { shown: presence == Presence::Shown, since, changes };
             match self.hub.admit(self.number, &name, wish, now) {
                 Ok(()) => {
-                    self.rooms.insert(name, now);
+                    self.rooms.insert(name, (now, presence));
                     return Ok(());
                 }
                 Err(NotJoined::Stale) => {}

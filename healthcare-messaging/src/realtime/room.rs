@@ -80,10 +80,10 @@ impl Room {
         self.offset = self.offset.saturating_add(1);
         let text = write(self.offset);
         let reached = self.members.values().filter(|member| member.queue.push([&text])).count();
-        if self.kept.len() >= kept_max {
+        self.kept.push_back(Kept { event, text });
+        if self.kept.len() > kept_max {
             self.kept.pop_front();
         }
-        self.kept.push_back(Kept { event, text });
         Some(reached)
     }
 

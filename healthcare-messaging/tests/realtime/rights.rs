@@ -140,3 +140,28 @@ async fn who_cannot_be_asked_does_not_say_yes() {
         0
     );
 }
+
+/// Whoever is to be hidden is hidden, and whoever may see who is here sees it: they are out and in again, and read the present state.
+#[tokio::test]
+async fn who_is_shown_is_decided_anew_as_well() {
+    let site = Site::new();
+    let person = Person::shown();
+    let (mut changes, mut stays) =
+        (site.client_as(site.who(), &person), site.client_as(site.who(), &Person::shown()));
+    stays.join("board").await;
+    changes.join("board").await;
+    assert_eq!(stays.told().unwrap()["here"], true);
+    for (now, here, present) in [(Presence::Hidden, false, false), (Presence::Shown, true, true)] {
+        person.may(Ok(now));
+        changes.connection.recheck(true).await.unwrap();
+        let joined = changes.told().unwrap();
+        assert_eq!((&joined["type"], &joined["recovered"]), (&json!("joined"), &json!(false)));
+        assert_eq!(joined["present"].is_array(), present);
+        let told = stays.told().unwrap();
+        assert_eq!((&told["user"], &told["here"]), (&json!(changes.who.user), &json!(here)));
+        site.publish("board");
+        assert_eq!((changes.ids().len(), stays.ids().len()), (1, 1), "in the room all the same");
+        changes.connection.recheck(true).await.unwrap();
+        assert_eq!(changes.next(), None, "nothing has changed");
+    }
+}

@@ -160,3 +160,17 @@ fn sizes_that_cannot_be_are_refused() {
     assert!(Hub::builder().check_time(Duration::ZERO).build().is_err());
     assert!(Hub::builder().kept(0).build().is_ok());
 }
+
+/// A hub that keeps nothing sends nothing again: whoever missed one is told so, whoever missed none is not.
+#[tokio::test]
+async fn what_is_not_kept_is_not_sent_again() {
+    let site = Site::of(|hub| hub.kept(0));
+    let mut client = site.client();
+    let epoch = client.join("board").await["epoch"].clone();
+    site.publish("board");
+    assert_eq!(client.ids().len(), 1);
+    for (offset, recovered) in [(0, false), (1, true)] {
+        let again = site.client().rejoin("board", &epoch, offset).await;
+        assert_eq!(again["recovered"], recovered, "{again}");
+    }
+}
