@@ -1,11 +1,13 @@
-// Keeps the day board as it is: told over a socket that an appointment has changed, it fetches the board anew, and the server
-// decides and records again what may be seen. Without this script the page works by being loaded again.
+// Keeps the day board as it is: told over a socket that an appointment has changed, it fetches that one, or the whole board where
+// something was missed, and the server decides and records again what may be seen. Without this script the page works by being loaded again.
 "use strict";
 (() => {
   const PROTOCOL = "healthcare.v1";
   const ROOM = "board";
   // What nobody pressed a button for keeps no sign-in alive.
   const BY_ITSELF = { "X-Unattended": "1" };
+  // More changes than these are a look at the whole board.
+  const ROWS_MAX = 8;
   // Between two looks at the board, in milliseconds.
   const CALM = 3000;
   const NO_RETRY = new Set([1009, 4001, 4004, 4006]);
@@ -18,6 +20,9 @@
   let pending = 0;
   let loading = false;
   let stale = false;
+  // What has changed: all of it, or these appointments, each with its version.
+  let whole = false;
+  const changed = new Map();
   let looked = 0;
   let calm = CALM;
 
@@ -36,17 +41,72 @@
   const keyOf = (element) =>
     element && (element.id || element.getAttribute("formaction") || element.getAttribute("href"));
 
-  const replace = (fresh) => {
-    const board = document.getElementById("board");
-    const open = [...board.querySelectorAll("details[open]")].map((one) => one.closest("li")?.id);
-    const focused = board.contains(document.activeElement) ? keyOf(document.activeElement) : null;
-    board.replaceWith(fresh);
+  // Puts something fresh in the place of something old, and the focus and what was open back where they were.
+  const swap = (old, fresh) => {
+    const open = [...old.querySelectorAll("details[open]")].map((one) => one.closest("li")?.id);
+    const focused = old.contains(document.activeElement) ? keyOf(document.activeElement) : null;
+    old.replaceWith(fresh);
     open.filter(Boolean).forEach((id) => {
       const details = document.getElementById(id)?.querySelector("details");
       if (details) details.open = true;
     });
-    live.dataset.looks = Number(live.dataset.looks || 0) + 1;
     if (focused) [...fresh.querySelectorAll("a, button, summary")].find((one) => keyOf(one) === focused)?.focus();
+  };
+
+  // Puts a row where it belongs; false where this page has no such place.
+  const put = (row) => {
+    const slots = [...document.querySelectorAll("#board section[data-with]")]
+      .find((one) => one.dataset.with === row.dataset.with)
+      ?.querySelector(".slots");
+    const old = document.getElementById(row.id);
+    if (!slots || (old && old.parentElement !== slots)) return false;
+    if (old && old.dataset.place === row.dataset.place) {
+      swap(old, row);
+    } else {
+      old?.remove();
+      const after = [...slots.children].find((one) => Number(one.dataset.place) > Number(row.dataset.place));
+      slots.insertBefore(row, after || null);
+      slots.closest("section").querySelector(".count").textContent = slots.children.length;
+    }
+    return true;
+  };
+
+  const look = async (address) => {
+    const answer = await fetch(address, { cache: "no-store", headers: BY_ITSELF });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (answer.status === 429 || answer.status >= 500) {
+      calm = Math.max(calm * 2, 1000 * (Number(answer.headers.get("Retry-After")) || 0));
+      throw new Error("later");
+    }
+    return { found: answer.ok, missing: answer.status === 204, page };
+  };
+
+  const gone = () => say("Signed out, or not permitted any more: load the page again.", false);
+
+  const lookAtAll = async () => {
+    const old = document.getElementById("board");
+    // What changes from now on is another look.
+    whole = false;
+    changed.clear();
+    const { found, page } = await look(old.dataset.address).catch((error) => {
+      whole = true;
+      throw error;
+    });
+    const fresh = page.getElementById("board");
+    if (found && fresh) swap(old, fresh);
+    else gone();
+  };
+
+  // A row that is not on this board any more is a reason to look at all of it; one that never was is none.
+  const lookAt = async (id, version) => {
+    const { day, with: by } = document.getElementById("board").dataset;
+    const old = document.getElementById(`a-${id}`);
+    if (old && Number(old.dataset.version) >= version) return;
+    const { found, missing, page } = await look(`/board/${id}?${new URLSearchParams({ day, with: by })}`);
+    const row = page.getElementById(`a-${id}`);
+    if (missing) whole = Boolean(old) || whole;
+    else if (found && row) whole = !put(row) || whole;
+    else gone();
   };
 
   const refresh = async () => {
@@ -58,24 +118,18 @@
     loading = true;
     stale = false;
     try {
-      const answer = await fetch(document.getElementById("board").dataset.address, {
-        cache: "no-store",
-        headers: BY_ITSELF,
-      });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const fresh = page.getElementById("board");
-      if (answer.ok && fresh) {
-        replace(fresh);
-        calm = CALM;
-      } else if (answer.status === 429 || answer.status >= 500) {
-        stale = true;
-        calm = Math.max(calm * 2, 1000 * (Number(answer.headers.get("Retry-After")) || 0));
-      } else {
-        say("Signed out, or not permitted any more: load the page again.", false);
+      const inPart = "part" in document.getElementById("board").dataset;
+      whole = whole || inPart || changed.size > ROWS_MAX;
+      for (const [id, version] of whole ? [] : [...changed]) {
+        await lookAt(id, version);
+        if (changed.get(id) === version) changed.delete(id);
       }
+      if (whole) await lookAtAll();
+      live.dataset.looks = Number(live.dataset.looks || 0) + 1;
+      calm = CALM;
     } catch {
       stale = true;
-      calm *= 2;
+      calm = Math.max(calm, CALM * 2);
     } finally {
       loading = false;
       calm = Math.min(calm, 60000);
@@ -88,6 +142,10 @@
   const soon = () => {
     if (!pending) pending = window.setTimeout(refresh, Math.max(250, looked + calm - Date.now()));
   };
+  const all = () => {
+    whole = true;
+    soon();
+  };
   const caughtUp = () => {
     if (stale && !isBusy()) soon();
   };
@@ -99,15 +157,16 @@
       since = { epoch: message.epoch, offset: message.offset };
       wait = 1000;
       say("Live: changes show by themselves.", true);
-      if (!message.recovered) soon();
+      if (!message.recovered) all();
     },
     event(message) {
       if (since) since.offset = message.offset;
+      changed.set(message.id, message.version);
       soon();
     },
     reset(message) {
       since = { epoch: message.epoch, offset: message.offset };
-      soon();
+      all();
     },
     refused(message, socket) {
       if (message.reason === "joined") return;

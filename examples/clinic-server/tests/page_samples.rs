@@ -121,6 +121,8 @@ fn board() -> BoardPage {
     let row = |id: &str, tone, patient, next| BoardRow {
         id: id.into(),
         version: 3,
+        with: "7".into(),
+        place: 1_773_048_600,
         from: "09:30".into(),
         until: "10:00".into(),
         patient,
@@ -150,7 +152,7 @@ fn board() -> BoardPage {
         problem: Some("Somebody was faster.".into()),
         unseen: vec!["note".into()],
         after: String::new(),
-        columns: vec![BoardColumn { name: "Dr. Erik Lindqvist".into(), rows }],
+        columns: vec![BoardColumn { with: "7".into(), name: "Dr. Erik Lindqvist".into(), rows }],
         idle: vec!["Dr. Claire Moreau".into()],
         more: Some("cursor".into()),
         next_day: None,

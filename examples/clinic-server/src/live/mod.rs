@@ -13,7 +13,7 @@
 //!
 //! | the server sends | it means |
 //! | --- | --- |
-//! | `{"type":"joined","room":"board","epoch":"0198…","offset":12,"recovered":false,"present":["<user id>"]}` | it is in. `recovered: true`: what it missed follows at once, in order. `false`: read the present state now (also the first time: something may have happened since the page was made). Remember epoch and offset. |
+//! | `{"type":"joined","room":"board","epoch":"0198…","offset":12,"recovered":false,"present":["<user id>"]}` | it is in. `recovered: true`: what it missed follows at once, in order. `false`: read the present state now (also the first time: something may have happened since the page was made). It may come again. Remember epoch and offset. |
 //! | `{"type":"event","room":"board","offset":13,"kind":"appointment.booked","record":"appointment","id":"…","version":1}` | something happened to that record: fetch what you show of it. Remember the offset. Kinds: `appointment.` and `booked`, `confirmed`, `checked-in`, … as the events are called. |
 //! | `{"type":"reset","room":"board","epoch":"…","offset":0,"recovered":false}` | something was missed: read the present state, remember the new epoch and offset. |
 //! | `{"type":"presence","room":"board","user":"…","here":true}` | a colleague opened the board (or, `false`, closed the last one). |

@@ -38,7 +38,7 @@ const IDLE_MAX: usize = 8;
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 pub(super) struct BoardParams {
-    day: Option<String>,
+    pub(super) day: Option<String>,
     with: Option<String>,
     after: Option<String>,
 }
@@ -159,7 +159,7 @@ async fn shown(
     Ok(visitor.answer((status, answer).into_response()))
 }
 
-fn with(asked: &BoardParams) -> Result<Option<Id<Practitioner>>, Problem> {
+pub(super) fn with(asked: &BoardParams) -> Result<Option<Id<Practitioner>>, Problem> {
     let mut fields = Fields::default();
     let with = asked.with.as_deref().filter(|id| !id.is_empty()).and_then(|id| fields.parse("with", id));
     fields.finish(Some(with))
@@ -185,7 +185,7 @@ async fn appointments(
     Ok(grant.release(rows).await?)
 }
 
-fn board_day(day: Date, today: Date) -> BoardDay {
+pub(super) fn board_day(day: Date, today: Date) -> BoardDay {
     let other = |found: Result<Date, jiff::Error>| found.unwrap_or(day).to_string();
     BoardDay {
         iso: day.to_string(),
@@ -220,12 +220,19 @@ fn columns(
     let mut idle = Vec::new();
     for one in &diary.colleagues {
         match by.remove(&one.id) {
-            Some(rows) => columns.push(BoardColumn { name: one.name.clone(), rows }),
+            Some(rows) => {
+                columns.push(BoardColumn { with: one.id.to_string(), name: one.name.clone(), rows });
+            }
             None if one.active && with.is_none_or(|with| with == one.id) => idle.push(one.name.clone()),
             None => {}
         }
     }
-    columns.extend(by.into_values().map(|rows| BoardColumn { name: "Somebody else".to_owned(), rows }));
+    let somebody = |(with, rows): (Id<Practitioner>, _)| BoardColumn {
+        with: with.to_string(),
+        name: "Somebody else".to_owned(),
+        rows,
+    };
+    columns.extend(by.into_iter().map(somebody));
     if idle.len() > IDLE_MAX {
         let more = idle.len() - IDLE_MAX;
         idle.truncate(IDLE_MAX);

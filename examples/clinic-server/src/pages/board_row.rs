@@ -56,6 +56,8 @@ pub(super) fn row(appointment: &Released<Appointment>, reader: &Reader<'_>) -> B
     BoardRow {
         id: appointment.id().to_string(),
         version: appointment.version(),
+        with: appointment.practitioner_id.to_string(),
+        place: appointment.starts.as_second(),
         from: clock(appointment.starts),
         until: clock(appointment.ends),
         patient: patient.and_then(|id| reader.names.get(&id).cloned()).unwrap_or(Shown::Hidden),

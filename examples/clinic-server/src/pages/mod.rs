@@ -3,6 +3,7 @@
 mod api_docs;
 mod assets;
 mod board;
+mod board_part;
 mod board_row;
 mod booking;
 mod break_glass;
@@ -44,6 +45,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/sign-in/demo", post(sign_in::demo))
         .route("/sign-out", post(sign_in::leave))
         .route("/board", get(board::page))
+        .route("/board/{id}", get(board_part::part))
         .route("/board/{id}/{step}", post(board::step))
         .route("/appointments/new", get(booking::page).post(booking::submit))
         .route("/patients", get(patients::page).post(patients::search))

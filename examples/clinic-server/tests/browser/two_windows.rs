@@ -34,14 +34,27 @@ async fn a_booking_shows_in_another_window_by_itself_and_its_access_in_the_log()
     ward.shows("Dziedzic, Paweł");
     settled(&ward);
     ward.eval("window.isSame = true");
+    let looks =
+        "performance.getEntriesByType('resource').filter((one) => one.name.includes('/board?')).length";
+    let before = ward.eval(looks);
     desk.press(".slot button", "Check in");
     desk.shows("Waiting");
     ward.until(&format!("{}.includes('Waiting') === true", card("Dziedzic")), "the nurse sees it");
     assert_eq!(ward.eval("window.isSame"), true, "without a reload");
+    assert_eq!(ward.eval(looks), before, "and without a look at all the others");
     // And the other way round.
     settled(&desk);
     ward.press(".slot button", "Start");
     desk.until(&format!("{}.includes('Being seen') === true", card("Dziedzic")), "the desk sees it");
+
+    // A row that is new comes to its place among the others.
+    let slots = "document.querySelectorAll('.slot').length";
+    let count = ward.eval(slots).as_i64().unwrap();
+    assert_eq!(book(&desk, "Brannigan"), board, "the next free time is on the same day");
+    ward.until(&format!("{slots} === {}", count + 1), "the nurse sees one more");
+    let places = "[...document.querySelectorAll('.slots')].every((list) => \
+        [...list.children].every((one, at, all) => !at || all[at - 1].dataset.place <= one.dataset.place))";
+    assert_eq!((ward.eval(places), ward.eval(looks)), (true.into(), before), "without a look at all of them");
 
     // The wrong role is refused, and told so.
     let pharmacy = Window::open(&chromium, running.address);

@@ -4,6 +4,7 @@ use super::{
     browser::{Browser, token},
     common::{Answer, HARBOUR, Site},
 };
+use clinic_server::commands::Running;
 use healthcare_audit::Query;
 use healthcare_core::Outcome;
 
@@ -26,6 +27,55 @@ fn step<'f>(csrf: &'f str, version: &'f str, day: &'f str) -> [(&'static str, &'
     [("csrf", csrf), ("version", version), ("day", day), ("with", "")]
 }
 
+/// How many appointments were disclosed to people, by the log.
+fn disclosed(running: &Running) -> u32 {
+    let query = Query::new(HARBOUR.parse().unwrap()).limit(1_000);
+    let entries = running.server.app.audit.read(&query).unwrap().entries;
+    let events = entries.into_iter().filter_map(|entry| entry.event);
+    let counts =
+        events.filter(|event| event.actor.user().is_some()).filter_map(|event| match event.outcome {
+            Outcome::Disclosed { counts, .. } => Some(counts),
+            _ => None,
+        });
+    counts.flatten().filter(|of| of.kind == "appointment").map(|of| of.count).sum()
+}
+
+/// A board that is told of a change asks for one appointment, and one is what it discloses.
+pub(super) async fn one_row_is_read_alone(site: Site) {
+    let running = site.start().await;
+    let mut nurse = Browser::at(running.address);
+    nurse.sign_in("nurse@harbour.example").await;
+    let (path, page) = busy_day(&mut nurse).await;
+    let day = path.rsplit('=').next().unwrap();
+    let id = between(&page, "id=\"a-", "\"").to_owned();
+    let whole = page.body.split(&format!("id=\"a-{id}\"")).nth(1).unwrap().split("</li>").next().unwrap();
+    let before = disclosed(&running);
+    let row = nurse.get(&format!("/board/{id}?day={day}")).await.expect(200);
+    assert_eq!(disclosed(&running), before + 1);
+    assert!(
+        row.body.trim_start().starts_with("<li ") && row.body.matches("<li").count() == 1,
+        "{}",
+        row.body
+    );
+    let words = |html: &str| html.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let alone = row.body.split(&format!("id=\"a-{id}\"")).nth(1).unwrap().split("</li>").next().unwrap();
+    assert_eq!(words(alone), words(whole), "it is what the whole board shows of it");
+    // What is not on this board is nothing, whatever the reason.
+    let own = between(&row, "data-with=\"", "\"");
+    nurse.get(&format!("/board/{id}?day={day}&with={own}")).await.expect(200);
+    let other = uuid::Uuid::now_v7();
+    for nothing in
+        [format!("{id}?day=2026-01-01"), format!("{id}?day={day}&with={other}"), format!("{other}?day={day}")]
+    {
+        assert_eq!(nurse.get(&format!("/board/{nothing}")).await.expect(204).body, "", "{nothing}");
+    }
+    nurse.get("/board/nobody").await.expect(404);
+    let mut hill = Browser::at(running.address);
+    hill.sign_in("nurse@hill.example").await;
+    hill.get(&format!("/board/{id}?day={day}")).await.expect(204);
+    running.stop().await;
+}
+
 /// What is read is disclosed: to find one date takes one appointment.
 pub(super) async fn a_day_without_appointments_discloses_the_next_alone(site: Site) {
     let running = site.start().await;
@@ -33,16 +83,7 @@ pub(super) async fn a_day_without_appointments_discloses_the_next_alone(site: Si
     nurse.sign_in("nurse@harbour.example").await;
     let empty = nurse.get("/board").await.expect(200);
     assert!(empty.body.contains("The next is on"), "{}", empty.body);
-    let query = Query::new(HARBOUR.parse().unwrap()).limit(1_000);
-    let events =
-        running.server.app.audit.read(&query).unwrap().entries.into_iter().filter_map(|entry| entry.event);
-    let mut disclosed = 0;
-    for event in events.filter(|event| event.actor.user().is_some()) {
-        if let Outcome::Disclosed { counts, .. } = event.outcome {
-            disclosed += counts.iter().filter(|of| of.kind == "appointment").map(|of| of.count).sum::<u32>();
-        }
-    }
-    assert_eq!(disclosed, 1);
+    assert_eq!(disclosed(&running), 1);
     running.stop().await;
 }
 

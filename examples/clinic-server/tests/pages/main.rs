@@ -13,7 +13,7 @@ mod roles;
 
 use board::{
     a_day_without_appointments_discloses_the_next_alone, a_visit_is_taken_from_the_desk_to_its_end,
-    what_a_role_does_not_see_of_the_board_is_said,
+    one_row_is_read_alone, what_a_role_does_not_see_of_the_board_is_said,
 };
 use booking::{
     of_two_who_choose_one_time_the_second_is_offered_others,
@@ -38,6 +38,7 @@ on_both_databases!(
     of_two_who_choose_one_time_the_second_is_offered_others,
     patients_book_for_themselves_and_others_not_at_all,
     an_access_is_found_by_patient_user_action_outcome_and_day,
+    one_row_is_read_alone,
     the_queues_are_shown_and_tried_again,
 );
 

@@ -45,6 +45,10 @@ pub struct BoardRow {
     pub id: String,
     /// The version that is shown: a step on another one is refused.
     pub version: i64,
+    /// With whom: the column it stands in.
+    pub with: String,
+    /// When it begins, in seconds since 1970: its place in the column.
+    pub place: i64,
     /// From when, on the location's clocks.
     pub from: String,
     /// Until when.
@@ -78,10 +82,26 @@ impl BoardRow {
 /// One practitioner's day.
 #[derive(Debug, Clone)]
 pub struct BoardColumn {
+    /// Whose, by their id.
+    pub with: String,
     /// Whose.
     pub name: String,
     /// In the order of their start.
     pub rows: Vec<BoardRow>,
+}
+
+/// One row, for a board that is open: as it stands now.
+#[derive(Debug, Template)]
+#[template(path = "board_row.html")]
+pub struct BoardRowPart {
+    /// Around the board.
+    pub frame: Frame,
+    /// Which day the board shows.
+    pub day: BoardDay,
+    /// Of whom it shows it.
+    pub with: String,
+    /// The row.
+    pub row: BoardRow,
 }
 
 /// The board.

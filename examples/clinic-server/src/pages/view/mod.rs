@@ -14,7 +14,7 @@ mod shown;
 mod sign_in;
 
 pub use api_docs::{ApiDocsPage, ApiOperation, ApiPart};
-pub use board::{BoardColumn, BoardDay, BoardPage, BoardRow, Choice, StepButton};
+pub use board::{BoardColumn, BoardDay, BoardPage, BoardRow, BoardRowPart, Choice, StepButton};
 pub use booking::{BookFor, BookingPage, TimeChoice, Times, TimesDay};
 pub use break_glass::{
     BreakGlassPage, GlassAccess, GlassForm, GlassPage, GlassReportPage, GlassRow, OpenGlass,
