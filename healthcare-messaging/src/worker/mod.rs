@@ -99,6 +99,9 @@ impl fmt::Debug for Worker {
     }
 }
 
+/// The longest pause between two claims that fail.
+const CLAIM_AGAIN_MAX: Duration = Duration::from_secs(60);
+
 impl Worker {
     /// Starts describing a worker on the jobs of `store`.
     pub fn builder(store: Arc<dyn JobStore>) -> WorkerBuilder {
@@ -131,8 +134,8 @@ impl Worker {
                     tracing::error!(error = &error as &dyn std::error::Error, "no jobs could be claimed");
                     worker.status.failed();
                     failures += 1;
-                    // Never sooner than an idle worker looks.
-                    worker.poll.max(worker.backoff.after(failures, u64::from(failures)))
+                    // Never sooner than an idle worker looks; and a database that is back after a night is noticed.
+                    worker.backoff.after(failures, u64::from(failures)).min(CLAIM_AGAIN_MAX).max(worker.poll)
                 }
             };
             running.rest(pause, failures > 0, &token).await;

@@ -445,6 +445,19 @@ async fn a_lease_that_cannot_be_renewed_counts_as_lost_when_it_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_database_that_is_back_after_long_is_noticed_within_a_minute() {
+    let world = World::new();
+    let hour = Duration::from_secs(3_600);
+    world.store.no_claims.store(true, SeqCst);
+    let runner = Runner::start(world.worker().backoff(Duration::from_secs(1), hour));
+    after(6 * hour).await;
+    world.store.no_claims.store(false, SeqCst);
+    world.add(Does::Nothing).await;
+    after(Duration::from_secs(62)).await;
+    assert_eq!(runner.stop().await.completed, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_that_is_cancelled_stops() {
     let world = World::new();
     let key = UniqueKey::new("reminder", Uuid::now_v7(), 1);
