@@ -14,7 +14,7 @@ pub(crate) const HOLD: Statement<House> = house_sql!(
      ON CONFLICT (id) DO UPDATE SET held_until = excluded.held_until"
 );
 pub(crate) const HELD: Statement<House> = house_sql!(
-    "SELECT tier, count(*), max(held_until) FROM main.memory_tier WHERE id <> $1 AND held_until > $2 GROUP BY tier"
+    "SELECT tier, count(*) AS alike, max(held_until) AS held_until FROM main.memory_tier WHERE id <> $1 AND held_until > $2 GROUP BY tier"
 );
 pub(crate) const LEAVE: Statement<House> =
     house_sql!("DELETE FROM main.memory_tier WHERE id = $1 OR held_until < $2");

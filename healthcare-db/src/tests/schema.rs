@@ -145,8 +145,7 @@ async fn postgres_migrates_again_and_from_several_processes() {
 }
 
 /// What a database looked like before the second migration.
-const FIRST: &str =
-    "DROP TABLE main.job; DROP TABLE main.break_glass; DELETE FROM main._sqlx_migrations WHERE version > 1";
+const FIRST: &str = "DROP TABLE main.job; DROP TABLE main.break_glass; DROP TABLE main.memory_tier; DELETE FROM main._sqlx_migrations WHERE version > 1";
 
 #[tokio::test]
 async fn sqlite_of_the_first_version_is_brought_up() {
