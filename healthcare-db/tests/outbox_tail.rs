@@ -202,17 +202,38 @@ async fn confesses(site: Site) {
         let told: Vec<_> = missed.events.iter().map(|event| event.aggregate_id).collect();
         assert_eq!(told, if count == 1 { vec![one.as_uuid()] } else { Vec::new() });
         // As long as another transaction of the server is older than all of it, it is missed again.
-        let mut looks = 0..10_000;
+        let (mut looks, mut opened) = (0..10_000, Vec::new());
         loop {
-            let two = followed.open().await;
+            opened.push(followed.open().await.as_uuid());
             let next = tail.look().await.unwrap();
             if !next.missed {
-                assert_eq!(ids(&next), [two.as_uuid()]);
+                // One that was missed is told still, if such a transaction is older than it and not than the rest.
+                let told = ids(&next);
+                assert!(!told.is_empty() && opened.ends_with(&told), "{told:?} of {opened:?}");
                 break;
             }
             assert!(looks.next().is_some(), "it is missed for ever");
         }
     }
+    followed.end().await;
+}
+
+/// Restored from a dump, entries bring the numbers of a server that had counted further. They are no news, and hide none.
+#[tokio::test]
+#[ignore = "needs PostgreSQL: cargo xtask test"]
+async fn postgres_tells_nothing_that_another_server_numbered() {
+    let followed = Followed::new(Site::postgres().await).await;
+    litter(&followed.site, 1_001).await;
+    let mut owner = sqlx::PgConnection::connect(&followed.site.owner_url).await.unwrap();
+    let ahead = "UPDATE main.outbox SET written_in = (written_in::text::bigint + 1000000000)::text::xid8";
+    owner.execute(ahead).await.unwrap();
+    let mut tail = followed.tail().await;
+    for _ in 0..3 {
+        assert!(ids(&tail.look().await.unwrap()).is_empty());
+        let one = followed.open().await;
+        assert_eq!(ids(&tail.look().await.unwrap()), [one.as_uuid()]);
+    }
+    drop(owner);
     followed.end().await;
 }
 

@@ -10,11 +10,13 @@ use std::{collections::HashSet, sync::Arc};
 use uuid::Uuid;
 
 /// `$1` since, `$2` the aggregate's kind, `$3` limit. One statement, so that entries and horizon are of one snapshot; without entries one row has
-/// the horizon alone. Every entry from before the horizon is there or will never be.
+/// the horizon alone. Every entry from before the horizon is there or will never be. On PostgreSQL a number that no transaction has had yet is of the
+/// server that the entry was dumped on.
 pub(crate) const SINCE: Statement<House> = house_sql! {
     postgres: "SELECT h.horizon, o.written_in::text::bigint, o.id, o.clinic_id, o.body \
          FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon) h \
-         LEFT JOIN (SELECT e.* FROM main.outbox e WHERE e.written_in >= $1::bigint::text::xid8 AND e.kind = 'event' AND e.aggregate_kind = $2 \
+         LEFT JOIN (SELECT e.* FROM main.outbox e WHERE e.written_in >= $1::bigint::text::xid8 \
+             AND e.written_in < pg_snapshot_xmax(pg_current_snapshot()) AND e.kind = 'event' AND e.aggregate_kind = $2 \
              ORDER BY e.written_in, e.position LIMIT $3) o ON true \
          ORDER BY o.written_in, o.position",
     sqlite: "SELECT h.horizon, o.written_in, o.id, o.clinic_id, o.body \
