@@ -2,8 +2,8 @@
 
 use super::Appointment;
 use crate::{
-    AccessError, Grant, Id, Interval, List, MemoryStore, PageRequest, Practitioner, Read, Reader, Resource,
-    Rows, Writer,
+    AccessError, Grant, Id, Interval, List, MemoryStore, PageRequest, Practitioner, Read, Reader, Record,
+    Resource, Rows, Writer,
 };
 use async_trait::async_trait;
 use std::borrow::Cow;
@@ -15,6 +15,8 @@ pub struct AppointmentWindow {
     pub within: Option<Interval>,
     /// Those with this practitioner.
     pub practitioner: Option<Id<Practitioner>>,
+    /// This one alone, where it is among them.
+    pub id: Option<Id<Appointment>>,
 }
 
 /// Reads and writes appointments, and says when somebody is busy.
@@ -52,7 +54,9 @@ impl AppointmentStore for MemoryStore {
                 let within = window
                     .within
                     .is_none_or(|within| row.interval().is_ok_and(|interval| interval.overlaps(&within)));
-                within && window.practitioner.is_none_or(|who| row.practitioner_id == who)
+                within
+                    && window.practitioner.is_none_or(|who| row.practitioner_id == who)
+                    && window.id.is_none_or(|id| row.id() == id)
             },
             |row| row.starts,
         )

@@ -258,6 +258,13 @@ impl<S: ClinicStore> Clinic<S> {
         assert!(day.iter().any(|interval| interval.starts() == held.starts));
     }
 
+    async fn in_window(&self, window: &AppointmentWindow) -> Vec<Id<Appointment>> {
+        let context = self.stage.context();
+        let grant = self.stage.boundary.gate.open(&context, List::<Appointment>::all()).await.unwrap();
+        let rows = self.store.within(&grant, window, &PageRequest::first(2).unwrap()).await.unwrap();
+        grant.release(rows).await.unwrap().items.iter().map(|row| row.id()).collect()
+    }
+
     async fn windows_hold_what_overlaps(&self) {
         let context = self.stage.context();
         let span = |from: &str, to: &str| Interval::new(from.parse().unwrap(), to.parse().unwrap()).ok();
@@ -266,19 +273,33 @@ impl<S: ClinicStore> Clinic<S> {
             ("2026-03-04T09:45:00Z", "2026-03-04T10:00:00Z", 1),
             ("2026-03-04T11:00:00Z", "2026-03-04T12:00:00Z", 0),
         ] {
-            let window = AppointmentWindow { within: span(from, to), practitioner: Some(self.practitioner) };
-            let (mut starts, mut page) = (Vec::new(), PageRequest::first(2).unwrap());
+            let mut window =
+                AppointmentWindow { within: span(from, to), practitioner: Some(self.practitioner), id: None };
+            let (mut starts, mut ids, mut page) = (Vec::new(), Vec::new(), PageRequest::first(2).unwrap());
             loop {
                 let grant =
                     self.stage.boundary.gate.open(&context, List::<Appointment>::all()).await.unwrap();
                 let rows = self.store.within(&grant, &window, &page).await.unwrap();
                 let got = grant.release(rows).await.unwrap();
-                starts.extend(got.items.iter().map(|row| row.starts));
+                for row in &got.items {
+                    starts.push(row.starts);
+                    ids.push(row.id());
+                }
                 let Some(next) = got.next else { break };
                 page = page.after(Some(next));
             }
             assert_eq!(starts.len(), want, "{from}");
             assert!(starts.is_sorted());
+            // One alone is itself where it is in the window, and nothing where it is not.
+            for (id, found) in ids.iter().map(|id| (*id, 1)).chain([(Id::random(), 0)]) {
+                window.id = Some(id);
+                assert_eq!(self.in_window(&window).await, vec![id; found]);
+            }
+            if let Some(id) = ids.first() {
+                window.id = Some(*id);
+                window.within = span("2026-03-08T00:00:00Z", "2026-03-08T01:00:00Z");
+                assert_eq!(self.in_window(&window).await, vec![]);
+            }
         }
     }
 }

@@ -30,6 +30,9 @@ impl AppointmentStore for SqlStore {
             let practitioner = select.bind(Value::Uuid(practitioner.as_uuid()));
             select.and(&format!("t.practitioner_id = {practitioner}"));
         }
+        if let Some(id) = window.id {
+            select.and_id(id.as_uuid());
+        }
         if let Some(interval) = &window.within {
             select.and_overlaps(interval);
         }

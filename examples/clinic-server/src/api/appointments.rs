@@ -140,7 +140,7 @@ pub(super) async fn list(
     let practitioner =
         asked.practitioner_id.and_then(|id| fields.parse::<Id<Practitioner>>("practitioner_id", &id));
     let patient = asked.patient_id.and_then(|id| fields.parse::<Id<Patient>>("patient_id", &id));
-    let window = fields.finish(Some(AppointmentWindow { within, practitioner }))?;
+    let window = fields.finish(Some(AppointmentWindow { within, practitioner, id: None }))?;
     let access = patient.map_or_else(List::all, |patient| List::about(patient.as_uuid()));
     let grant = app.gate.open(&caller.context, access).await?;
     let rows = app.stores.appointments.within(&grant, &window, &page).await?;

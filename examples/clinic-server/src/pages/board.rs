@@ -121,11 +121,13 @@ async fn shown(
     let with = with(&asked)?;
     let (from, to) = (diary.midnight(day)?, diary.midnight(day.tomorrow().unwrap_or(day))?);
     let page = PageRequest::first(PageRequest::LIMIT_MAX).unwrap_or_default();
-    let found = appointments(app, &visitor, (from, to), with, (page, asked.after.clone())).await?;
+    let window = window((from, to), with)?;
+    let found = appointments(app, &visitor, &window, (page, asked.after.clone())).await?;
     let next_day = if found.items.is_empty() {
         // What is read is disclosed, and only the first is shown.
         let first = PageRequest::first(1).unwrap_or_default();
-        let later = appointments(app, &visitor, (to, to + AHEAD), with, (first, None)).await?;
+        let ahead = self::window((to, to + AHEAD), with)?;
+        let later = appointments(app, &visitor, &ahead, (first, None)).await?;
         later
             .items
             .first()
@@ -165,14 +167,21 @@ pub(super) fn with(asked: &BoardParams) -> Result<Option<Id<Practitioner>>, Prob
     fields.finish(Some(with))
 }
 
-async fn appointments(
-    app: &App,
-    visitor: &Visitor,
+/// What a board of this time and practitioner shows.
+pub(super) fn window(
     (from, to): (Timestamp, Timestamp),
     practitioner: Option<Id<Practitioner>>,
+) -> Result<AppointmentWindow, Problem> {
+    let within = Interval::new(from, to).map_err(|_| Problem::field("day", "choose another day"))?;
+    Ok(AppointmentWindow { within: Some(within), practitioner, id: None })
+}
+
+pub(super) async fn appointments(
+    app: &App,
+    visitor: &Visitor,
+    window: &AppointmentWindow,
     (page, after): (PageRequest, Option<String>),
 ) -> Result<Page<Appointment>, Problem> {
-    let within = Interval::new(from, to).map_err(|_| Problem::field("day", "choose another day"))?;
     let page = match after {
         Some(after) if after.len() > Cursor::LENGTH_MAX => {
             return Err(Problem::field("after", "load the page again"));
@@ -180,8 +189,7 @@ async fn appointments(
         after => page.after(after.map(Cursor::new)),
     };
     let grant = app.gate.open(&visitor.caller.context, List::<Appointment>::all()).await?;
-    let window = AppointmentWindow { within: Some(within), practitioner };
-    let rows = app.stores.appointments.within(&grant, &window, &page).await?;
+    let rows = app.stores.appointments.within(&grant, window, &page).await?;
     Ok(grant.release(rows).await?)
 }
 

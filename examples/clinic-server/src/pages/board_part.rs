@@ -1,7 +1,7 @@
 //! One row of a board that is open: told that an appointment has changed, its script fetches that one.
 
 use super::{
-    board::{BoardParams, board_day, with},
+    board::{BoardParams, appointments, board_day, window, with},
     board_row::{Reader, row},
     diary::{self, Diary},
     rendered,
@@ -16,9 +16,7 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use healthcare_core::{
-    AccessError, Appointment, ErrorCode, Id, Patient, Read, Record, Released, RequestContext,
-};
+use healthcare_core::{Appointment, AppointmentWindow, ErrorCode, Id, PageRequest, Patient, Record};
 use http::StatusCode;
 use std::sync::Arc;
 
@@ -30,40 +28,25 @@ pub(super) async fn part(
     Query(asked): Query<BoardParams>,
 ) -> Result<Response, Problem> {
     let id: Id<Appointment> = id.parse().map_err(|_| Problem::of(ErrorCode::AppointmentNotFound))?;
-    let context = &visitor.caller.context;
-    let found = match read(&app, context, id).await {
-        Ok(found) => found,
-        Err(AccessError::NotFound) => return Ok(visitor.answer(StatusCode::NO_CONTENT)),
-        Err(error) => return Err(error.into()),
-    };
-    let diary = Diary::read(&app, context).await?;
+    let diary = Diary::read(&app, &visitor.caller.context).await?;
     let now = app.clock.now();
     let today = diary.date(now);
     let (day, with) = (diary::day(asked.day.as_deref(), today)?, with(&asked)?);
     let (from, to) = (diary.midnight(day)?, diary.midnight(day.tomorrow().unwrap_or(day))?);
-    let is_here =
-        found.starts < to && found.ends > from && with.is_none_or(|with| with == found.practitioner_id);
-    if !is_here {
-        return Ok(visitor.answer(StatusCode::NO_CONTENT));
-    }
+    // Listed as the board lists it, for whoever may see the board may see its row; and narrowed before it is read, for what is
+    // read is disclosed.
+    let window = AppointmentWindow { id: Some(id), ..window((from, to), with)? };
+    let first = PageRequest::first(1).unwrap_or_default();
+    let shown = appointments(&app, &visitor, &window, (first, None)).await?;
+    let Some(found) = shown.items.first() else { return Ok(visitor.answer(StatusCode::NO_CONTENT)) };
     let patients = found.subject().map(Id::<Patient>::from_uuid).into_iter().collect();
     let names = diary::names(&app, &visitor, patients).await?;
     let part = BoardRowPart {
         frame: visitor.frame_of(&app, Section::Board, diary.clinic.clone()),
         day: board_day(day, today),
         with: with.map(|id| id.to_string()).unwrap_or_default(),
-        row: row(&found, &Reader::of(&app, visitor.actor(), now, &diary, &names)),
+        row: row(found, &Reader::of(&app, visitor.actor(), now, &diary, &names)),
     };
     let answer = rendered(&part);
     Ok(visitor.answer(answer))
-}
-
-async fn read(
-    app: &App,
-    context: &RequestContext,
-    id: Id<Appointment>,
-) -> Result<Released<Appointment>, AccessError> {
-    let grant = app.gate.open(context, Read::new(id)).await?;
-    let row = app.stores.appointments.find(&grant).await?;
-    grant.release(row).await
 }

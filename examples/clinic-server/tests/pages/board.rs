@@ -64,6 +64,7 @@ pub(super) async fn one_row_is_read_alone(site: Site) {
     let own = between(&row, "data-with=\"", "\"");
     nurse.get(&format!("/board/{id}?day={day}&with={own}")).await.expect(200);
     let other = uuid::Uuid::now_v7();
+    let before = disclosed(&running);
     for nothing in
         [format!("{id}?day=2026-01-01"), format!("{id}?day={day}&with={other}"), format!("{other}?day={day}")]
     {
@@ -73,6 +74,14 @@ pub(super) async fn one_row_is_read_alone(site: Site) {
     let mut hill = Browser::at(running.address);
     hill.sign_in("nurse@hill.example").await;
     hill.get(&format!("/board/{id}?day={day}")).await.expect(204);
+    assert_eq!(disclosed(&running), before, "what is not shown is not disclosed");
+    // Who may look at the board, but not read an appointment by itself, has its rows all the same.
+    let mut analyst = Browser::at(running.address);
+    analyst.sign_in("data-analyst@harbour.example").await;
+    let row = analyst.get(&format!("/board/{id}?day={day}")).await.expect(200);
+    assert!(row.body.contains(&format!("id=\"a-{id}\"")) && !row.body.contains("Ashdown"), "{}", row.body);
+    analyst.get(&format!("/board/{id}?day=2026-01-01")).await.expect(204);
+    assert_eq!(disclosed(&running), before + 1);
     running.stop().await;
 }
 
