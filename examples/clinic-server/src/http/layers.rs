@@ -59,6 +59,8 @@ async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -
     let address = ClientAddress::of(&request, &app.settings.trusted_proxies);
     request.extensions_mut().insert(correlation);
     request.extensions_mut().insert(address);
+    let renewed = pages::Renewed::default();
+    request.extensions_mut().insert(renewed.clone());
     if let ClientAddress(Some(address)) = address {
         request.extensions_mut().insert(healthcare_rbac::edge::ClientAddress(address));
     }
@@ -72,7 +74,7 @@ async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -
         Ok(()) => answered(&app, request, next).instrument(told.span().clone()).await,
         Err(refused) => Problem::refused(ErrorCode::RateLimited, refused).into_response(),
     };
-    let mut response = written(&app, answer, correlation, is_page);
+    let mut response = renewed.put_on(written(&app, answer, correlation, is_page));
     limits::append(response.headers_mut(), headers);
     dress(&app, &mut response, correlation);
     told.ended(response.status());

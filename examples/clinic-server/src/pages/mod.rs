@@ -16,10 +16,12 @@ mod live;
 mod logger;
 mod nav;
 mod patients;
+mod renewed;
 mod session;
 mod sign_in;
 pub mod view;
 
+pub(crate) use renewed::Renewed;
 pub use session::PageSessions;
 
 use crate::{App, http::Problem};

@@ -4,7 +4,7 @@
 //! a token that is a keyed hash of both, so a form from elsewhere, of another browser or of an earlier sign-in is refused.
 
 use super::{
-    nav,
+    Renewed, nav,
     view::{Frame, PersonBadge, Section},
 };
 use crate::{
@@ -149,7 +149,7 @@ pub(super) struct Visitor {
     pub(super) caller: Caller,
     /// The token of the forms on the page.
     pub(super) csrf: String,
-    cookies: Vec<HeaderValue>,
+    renewed: Renewed,
 }
 
 impl FromRequestParts<Arc<App>> for Visitor {
@@ -158,7 +158,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let sessions = &app.pages;
         let access = cookie(&parts.headers, sessions.access_cookie()).unwrap_or_default().to_owned();
-        let mut cookies = Vec::new();
+        let renewed = parts.extensions.get::<Renewed>().cloned().unwrap_or_default();
         let caller = match Caller::with_token(app, parts, &access).await {
             Ok(caller) => caller,
             // An access token lives for minutes, a visit longer: the refresh token carries it on.
@@ -172,7 +172,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
                 } else {
                     app.login.refresh(refresh, address.0).await?
                 };
-                cookies = sessions.signed_in(&signed_in);
+                renewed.keep(sessions.signed_in(&signed_in));
                 Caller::with_token(app, parts, &signed_in.access.text).await?
             }
             Err(problem) => return Err(problem),
@@ -183,9 +183,9 @@ impl FromRequestParts<Arc<App>> for Visitor {
             .await
             .map_err(|refused| Problem::refused(ErrorCode::RateLimited, refused))?;
         let (seed, set) = sessions.seed(&parts.headers)?;
-        cookies.extend(set);
+        renewed.keep(set);
         let csrf = sessions.form_token(&seed, Some(caller.claims.session));
-        Ok(Self { caller, csrf, cookies })
+        Ok(Self { caller, csrf, renewed })
     }
 }
 
@@ -216,7 +216,7 @@ impl Visitor {
 
     /// Puts renewed cookies on an answer.
     pub(super) fn answer(self, response: impl IntoResponse) -> Response {
-        with_cookies(response, self.cookies)
+        self.renewed.put_on(response)
     }
 }
 
