@@ -10,7 +10,7 @@
   const ROWS_MAX = 8;
   // Between two looks at the board, in milliseconds.
   const CALM = 3000;
-  const NO_RETRY = new Set([1009, 4001, 4004, 4006]);
+  const NO_RETRY = new Set([1009, 4006]);
   const live = document.getElementById("live");
   const token = document.querySelector('input[name="csrf"]');
   if (!document.getElementById("board") || !live || !token || !("WebSocket" in window)) return;
@@ -81,7 +81,12 @@
     return { found: answer.ok, missing: answer.status === 204, page };
   };
 
-  const gone = () => say("Signed out, or not permitted any more: load the page again.", false);
+  // Whoever may not look any more has nothing before them that they saw before.
+  const clear = (text) => {
+    document.getElementById("board").replaceChildren();
+    say(text, false);
+  };
+  const gone = () => clear("Signed out, or not permitted any more: load the page again.");
 
   const lookAtAll = async () => {
     const old = document.getElementById("board");
@@ -190,7 +195,9 @@
       redirect: "manual",
     });
     // Whoever is not signed in any more is sent to sign in.
-    if (answer.type === "opaqueredirect" || [401, 403, 404].includes(answer.status)) return null;
+    if (answer.type === "opaqueredirect" || [401, 403].includes(answer.status)) return gone();
+    // Here are no sockets: the page works by being loaded again.
+    if (answer.status === 404) return say("Load the page again to see changes.", false);
     if (!answer.ok) throw new Error("no ticket");
     return (await answer.json()).ticket;
   };
@@ -202,7 +209,7 @@
     } catch {
       return later();
     }
-    if (!given) return say("Load the page again to see changes.", false);
+    if (!given) return;
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(`${scheme}//${location.host}/ws`, [PROTOCOL, `ticket.${given}`]);
     socket.onopen = () => socket.send(JSON.stringify({ type: "join", room: ROOM, ...(since && { since }) }));
@@ -212,7 +219,9 @@
     };
     socket.onclose = ({ code }) => {
       if (code === 1000) return;
-      if (NO_RETRY.has(code)) say("Load the page again to see changes.", false);
+      if (code === 4001) gone();
+      else if (code === 4004) clear("Load the page again to see changes.");
+      else if (NO_RETRY.has(code)) say("Load the page again to see changes.", false);
       else later();
     };
   };

@@ -79,6 +79,17 @@ async fn a_booking_shows_in_another_window_by_itself_and_its_access_in_the_log()
     review.press("button", "Verify");
     review.shows("each is in its place and unchanged");
 
+    // Who is signed out, be it elsewhere, has nothing before them that they saw before.
+    settled(&desk);
+    desk.shows("Dziedzic, Paweł");
+    let csrf = "new URLSearchParams({csrf: document.querySelector('input[name=csrf]').value})";
+    desk.eval(&format!(
+        "fetch('/sign-out', {{method: 'POST', redirect: 'manual', body: {csrf}}}).then(() => true)"
+    ));
+    desk.until("document.getElementById('board').childElementCount === 0", "an empty board");
+    desk.shows("Signed out, or not permitted any more");
+    assert!(!desk.text().contains("Dziedzic"));
+
     assert_eq!(chromium.complaints(), Vec::<String>::new());
     drop(chromium);
     running.stop().await;
