@@ -75,9 +75,11 @@ impl Inner {
         if epoch != seen.epoch {
             return Ok(false);
         }
-        let mut commands = Pipeline::with_capacity(2);
+        let mut commands = Pipeline::with_capacity(3);
+        // Nothing lies under this name: it holds the rest to where the writes go.
+        commands.cmd("GETEX").arg(self.name(scope, "v"));
         self.ask_standing(&mut commands, scope, epoch, marks);
-        let mut answers = self.link.send_all(&commands).await?.into_iter();
+        let mut answers = self.link.send_all(&commands).await?.into_iter().skip(1);
         let standing = self.standing(scope, epoch, marks, &mut answers)?;
         Ok(standing
             .is_some_and(|standing| standing.has_current(seen.epoch, seen.number, marks.iter().copied())))
@@ -129,7 +131,7 @@ impl Inner {
 
     fn ask_values(&self, commands: &mut Pipeline, scope: ScopeMark, sought: &[Sought<'_>]) {
         let Some((first, rest)) = sought.split_first() else { return };
-        // As GET, but a cluster's client never sends it to a replica, and then nothing that is sent with it.
+        // As GET, but a cluster's client never sends it to a replica, and then nothing that is sent with it: a replica lags.
         commands.cmd("GETEX").arg(self.value_name(scope, first.key));
         if !rest.is_empty() {
             let base = self.name(scope, "v:");

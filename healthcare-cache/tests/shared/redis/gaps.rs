@@ -62,11 +62,13 @@ enum Before {
     Expired,
     ExpiredClinic,
     Barred,
+    /// Everything of all clinics, by the one who looks.
+    Everything,
     /// Everything of the clinic but the value, and the looker has heard of what came after.
     Lost,
 }
 
-const BEFORE: [Before; 8] = [
+const BEFORE: [Before; 9] = [
     Before::Nothing,
     Before::Tag,
     Before::Key,
@@ -74,6 +76,7 @@ const BEFORE: [Before; 8] = [
     Before::Expired,
     Before::ExpiredClinic,
     Before::Barred,
+    Before::Everything,
     Before::Lost,
 ];
 
@@ -153,6 +156,7 @@ impl Stage {
                 let bar = self.other.bar(CLINIC, &[TAG], Duration::from_secs(60), &[]).await.unwrap();
                 self.bar = Some(bar);
             }
+            Before::Everything => self.looker.purge_all(&[]).await.map(|_| ()).unwrap(),
             Before::Lost => {
                 self.delete("s").await;
                 self.delete("m").await;

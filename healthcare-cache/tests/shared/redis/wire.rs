@@ -2,12 +2,19 @@
 
 use super::{CLINIC, KEY, TAG, connect, fence, fresh, keep, purge, tier, url};
 use healthcare_cache::{
-    Fetched, Forget, Lease, LeaseToken, Leased, Mark, Namer, NewEntry, SharedTier as _, Sought, Verb,
+    Fetched, Forget, Lease, LeaseToken, Leased, Mark, Namer, NewEntry, SharedTier as _, Sought, Verb, Verdict,
 };
 use healthcare_core::ClinicId;
 use healthcare_resilience::testing::{FaultyRedis, RedisServer};
-use redis::aio::MultiplexedConnection;
-use std::{collections::BTreeMap, time::Duration};
+use redis::{
+    Arg, Cmd, Pipeline, RedisFuture, Value,
+    aio::{ConnectionLike, MultiplexedConnection},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use uuid::Uuid;
 
@@ -116,6 +123,50 @@ async fn what_is_current_is_found_in_one_round_trip_and_without_a_script() {
     let before = calls(&mut connection).await.get("getex").copied();
     node.fetch_or_lease(CLINIC, asked(&[TAG]), lease()).await.unwrap();
     assert!(calls(&mut connection).await.get("getex").copied() > before, "plain again");
+}
+
+/// Keeps what is sent as pipelines.
+#[derive(Clone)]
+struct Kept(MultiplexedConnection, Arc<Mutex<Vec<Pipeline>>>);
+
+impl ConnectionLike for Kept {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        self.0.req_packed_command(command)
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        self.1.lock().unwrap().push(pipeline.clone());
+        self.0.req_packed_commands(pipeline, offset, count)
+    }
+
+    fn get_db(&self) -> i64 {
+        0
+    }
+}
+
+/// A replica may not have heard of a purge yet: a client of a cluster that reads from replicas has to send each look to the primary.
+#[tokio::test]
+#[ignore = "needs Redis: cargo xtask test"]
+async fn no_look_is_for_a_replica() {
+    let sent = Arc::default();
+    let node = tier(Kept(connect(&url()).await, Arc::clone(&sent)), &fresh());
+    keep(&node).await;
+    let Fetched::Hit(entry) = node.fetch(CLINIC, KEY).await.unwrap() else { panic!("it is kept") };
+    node.fetch_many(CLINIC, &[KEY.into(), TAG.into()]).await.unwrap();
+    assert_eq!(node.check(CLINIC, &[KEY, TAG], entry.seen).await.unwrap(), Verdict::Current);
+    let sent = sent.lock().unwrap();
+    assert!(sent.len() >= 4, "looks of all kinds: {}", sent.len());
+    for pipeline in sent.iter() {
+        // The one command of a look that no client takes for one that a replica can answer.
+        let mut commands = pipeline.cmd_iter().map(|command| command.args_iter().next());
+        let is_for_primary = commands.any(|name| matches!(name, Some(Arg::Simple(b"GETEX"))));
+        assert!(is_for_primary, "{:?}", pipeline.get_packed_pipeline());
+    }
 }
 
 #[tokio::test]
