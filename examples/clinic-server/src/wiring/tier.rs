@@ -17,8 +17,7 @@ const EVERY: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub(super) struct Tier {
     tiers: SqlMemoryTiers,
-    /// Whether nobody else shared the Redis when this one began: what lies in it may be older than what was written since.
-    pub(super) is_first: bool,
+    is_shared: bool,
 }
 
 impl Tier {
@@ -39,7 +38,7 @@ impl Tier {
                 MemoryTier::None => StartError::WithRedis { seconds },
             });
         }
-        Ok(Self { tiers, is_first: tier == MemoryTier::Shared && others.alike == 0 })
+        Ok(Self { tiers, is_shared: tier == MemoryTier::Shared })
     }
 
     /// Says it again and again, until the last stage: by then the others were told what they are to forget.
@@ -76,11 +75,12 @@ fn said(renewed: Result<bool, DbError>) {
 }
 
 impl Server {
-    /// Forgets what lies in a Redis that nobody shared until now.
+    /// Forgets what lies in the Redis: it may be from before a time in which nobody shared it. That others share it says nothing: they may
+    /// have begun at the same moment.
     pub(super) async fn forget_stale(&self) {
-        if self.tier.is_first {
+        if self.tier.is_shared {
             let reach = self.app.caches.node().purge_all().await;
-            tracing::info!(?reach, "the first process with this Redis: what lay in it is forgotten");
+            tracing::info!(?reach, "what lay in the Redis is forgotten");
         }
     }
 }
